@@ -1,0 +1,53 @@
+# Every target works from a fresh clone: `setup` is the only one that installs, and costs nothing when it is up to date.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := sdk/vault_plugin_sdk orgsim/salesforce_orgsim contract plugin sidecar cli
+WORKERS ?= 4
+
+.PHONY: help setup demo dev test check fmt lock proto bench-smoke
+
+help: ## Show this text.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv here and install everything that is needed, the real Vault server included.
+
+$(STAMP): pyproject.toml sdk/pyproject.toml orgsim/pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ./sdk -e ./orgsim -e '.[dev]' --group check
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Rotate a Salesforce password through a real Vault server, and prove it.
+	@$(BIN)/vault-salesforce demo
+
+dev: $(STAMP) ## Keep the demo's servers running until Ctrl-C; prints one line of JSON with their addresses.
+	@$(BIN)/vault-salesforce dev --json
+
+test: check ## Everything that CI runs.
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+check: $(STAMP) ## Format, lint, types, and the rules of who may import whom.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+
+fmt: $(STAMP) ## Put the code into its form.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(STAMP) ## Resolve every dependency anew into constraints.txt.
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --all-extras --group check \
+	  --no-emit-package vault-salesforce --no-emit-package vault-plugin-sdk --no-emit-package salesforce-orgsim \
+	  -o constraints.txt pyproject.toml sdk/pyproject.toml orgsim/pyproject.toml
+
+proto: $(STAMP) ## Generate the wire's message code from its .proto files.
+	$(BIN)/python sdk/vault_plugin_sdk/wire/proto/generate.py
+
+bench-smoke: $(STAMP) ## Start time, memory and latencies, as ratios in one run; nothing fails on a time.
+	@$(BIN)/python bench/smoke.py

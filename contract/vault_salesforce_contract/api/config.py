@@ -1,0 +1,70 @@
+"""`config/<name>`: a connection to one Salesforce org."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from vault_plugin_sdk.framework.fields import LIST, SECRET, TEXT, field, fields_of
+from vault_plugin_sdk.framework.path import Description
+from vault_plugin_sdk.framework.secretstr import SecretStr
+
+LAST_LOGIN_VERSION = 64  # SOAP login() does not exist above it
+
+
+def _url(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return "is not a URL"
+    if not parts.hostname or port == 0 or parts.username or parts.path not in ("", "/") or parts.query:
+        return "must be a scheme and a host, such as https://login.salesforce.com"
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")):
+        return "must begin with https://"
+    return None
+
+
+def _version(value: str) -> str | None:
+    whole, dot, rest = value.partition(".")
+    if not whole.isdigit() or dot != "." or rest != "0" or not 31 <= int(whole) <= LAST_LOGIN_VERSION:  # noqa: PLR2004
+        return f"must be a version that serves SOAP login(), 31.0 to {LAST_LOGIN_VERSION}.0"
+    return None
+
+
+@dataclass(frozen=True)
+class Config:
+    """A connection to one org: where it is, who administers it, and what may be done through it."""
+
+    login_url: str = field(TEXT, "Where users of this org log in: https://<MyDomain>.my.salesforce.com.", check=_url)
+    auth_method: str = field(
+        TEXT,
+        "How the connection's own identity logs in; none: it has no identity, and roles change their own password.",
+        default="none",
+        choices=("none", "password"),
+    )
+    username: str = field(TEXT, "The connection's own user.", default="")
+    password: SecretStr = field(SECRET, "Password of that user; write-only.", default=SecretStr(""))
+    security_token: SecretStr = field(SECRET, "Security token of that user; write-only.", default=SecretStr(""))
+    api_version: str = field(TEXT, "Version of Salesforce's API.", default="64.0", check=_version)
+    ca_cert: str = field(TEXT, "PEM of the authorities that may vouch for the org; empty: the system's.", default="")
+    allowed_hosts: tuple[str, ...] = field(
+        LIST, "Hosts that an answer may send us on to, besides the login host and *.salesforce.com.", default=()
+    )
+    allowed_roles: tuple[str, ...] = field(LIST, "Globs of the roles that may use it; empty: none.", default=())
+    admin_may_rotate: tuple[str, ...] = field(
+        LIST, "Globs of the usernames that its identity may set a password for; empty: none.", default=()
+    )
+    mailbox: str = field(TEXT, "Where token mails arrive: maildir:<path>.", default="")
+    sidecar_address: str = field(
+        TEXT,
+        "Whether the org trusts the sidecar's address, so that a login from it proves nothing of a token.",
+        default="untrusted",
+        choices=("untrusted", "trusted"),
+    )
+
+
+CONFIG = Description(
+    "config/{name}",
+    help="A connection to one Salesforce org.",
+    fields=fields_of(Config),
+    detail="Changing where a secret is sent, or what guards it on the way, demands the secret again.",
+)

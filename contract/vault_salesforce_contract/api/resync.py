@@ -1,0 +1,27 @@
+"""`resync/<role>`: tell the engine what is true now."""
+
+from vault_plugin_sdk.framework.fields import DURATION, SECRET, TEXT, Field
+from vault_plugin_sdk.framework.path import Description
+from vault_salesforce_contract.api.rotate import MAX_WAIT_SECONDS
+
+RESYNC = Description(
+    "resync/{role}",
+    help="Say what is true now: a password, or one of those that the engine holds; one login proves it.",
+    fields={
+        "password": Field(SECRET, "The user's password; write-only.", default=None),
+        "security_token": Field(SECRET, "The user's security token; write-only.", default=None),
+        "try": Field(
+            TEXT,
+            "Instead of a password: one that the engine holds.",
+            default=None,
+            choices=("candidate", "current", "published"),
+        ),
+        "wait": Field(
+            DURATION,
+            "How long to wait for the end before answering.",
+            default=MAX_WAIT_SECONDS,
+            minimum=0,
+            maximum=MAX_WAIT_SECONDS,
+        ),
+    },
+)

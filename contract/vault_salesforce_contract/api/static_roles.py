@@ -1,0 +1,67 @@
+"""`static-roles/<name>`: an existing Salesforce user whose password is rotated."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from vault_plugin_sdk.framework.fields import ABSENT, BOOLEAN, DURATION, SECRET, TEXT, TIME, Field, field, fields_of
+from vault_plugin_sdk.framework.path import Description
+from vault_salesforce_contract.published import ROTATE_ON_LEASE_END
+
+
+@dataclass(frozen=True)
+class StaticRole:
+    """An existing Salesforce user whose password is rotated."""
+
+    config: str = field(TEXT, "Connection to the user's org.", immutable=True)
+    username: str = field(TEXT, "Login name in Salesforce.", immutable=True)
+    self_managed: bool = field(
+        BOOLEAN, "The user changes their own password; false: the connection's identity sets it.", default=True
+    )
+    rotation_period: int | None = field(DURATION, "Time between two rotations.", default=None, minimum=60)
+    rotation_schedule: str = field(TEXT, "Cron expression, in UTC; instead of a period.", default="")
+    rotation_window: int | None = field(
+        DURATION, "How long after a scheduled time a rotation may begin.", default=None, minimum=3600
+    )
+    initial_rotation_at: datetime | None = field(TIME, "When the first scheduled rotation is due.", default=None)
+    disable_automated_rotation: bool = field(BOOLEAN, "Rotate only when somebody asks.", default=False)
+    rotate_on_lease_end: str = field(
+        TEXT, "Which lease's end makes the version due.", default="last", choices=ROTATE_ON_LEASE_END
+    )
+    lease_rotation_interval: int = field(
+        DURATION, "Least time between two rotations that a lease's end began.", default=600, minimum=0
+    )
+    security_token_from: str = field(
+        TEXT,
+        "Where a new security token comes from; none: no consumer needs one.",
+        default="none",
+        choices=("none", "manual", "mailbox"),
+    )
+    verify: str = field(
+        TEXT,
+        "What proves a new password: a login; or, for users without a way in, the org's record; auto: what there is.",
+        default="auto",
+        choices=("auto", "login", "record"),
+    )
+    password_policy: str = field(TEXT, "Vault password policy for new passwords; empty: the built-in one.", default="")
+    ttl: int = field(
+        DURATION, "Length of a lease: the bound on how long a reader holds an old version.", default=600, minimum=5
+    )
+    max_ttl: int = field(DURATION, "Longest length of a lease.", default=86_400, minimum=5)
+    consumer_hints: str = field(
+        TEXT, "ttl: reads carry rotation_period and ttl, so that agents sleep.", default="poll", choices=("poll", "ttl")
+    )
+
+
+STATIC_ROLE = Description(
+    "static-roles/{name}",
+    help="An existing Salesforce user whose password is rotated.",
+    fields=fields_of(StaticRole)
+    | {
+        "password": Field(SECRET, "Password that the user has now; write-only.", default=ABSENT),
+        "security_token": Field(SECRET, "Security token that the user has now; write-only.", default=ABSENT),
+    },
+    detail=(
+        "Creating a role proves the given credential with one login and publishes it as version 1;\n"
+        "it does not rotate. A refused login stores no role."
+    ),
+)

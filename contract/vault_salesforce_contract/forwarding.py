@@ -1,0 +1,77 @@
+"""A request that the plugin passes on: its claims, signed by the plugin, and the digest that ties the body to them.
+
+On the wire: `<METHOD> <sidecar>/v1/<path>`, the JSON body as the client gave it, `Authorization: Bearer <EdDSA JWT>`.
+The answer is Vault's shape: `{"data": …, "warnings": […]}`, or `{"errors": […], "code", "remedy", …}`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vault_plugin_sdk.logical.request import Caller, Operation
+
+ALGORITHM = "EdDSA"
+LIFETIME_SECONDS = 30
+# The HTTP method of each operation; the operation itself is in the claims.
+METHODS = {
+    Operation.CREATE: "POST",
+    Operation.UPDATE: "POST",
+    Operation.PATCH: "PATCH",
+    Operation.READ: "GET",
+    Operation.LIST: "GET",
+    Operation.DELETE: "DELETE",
+}
+UNKNOWN_KEY = "unknown_key"  # code of the 401 that says: nothing was done, register me first
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What the signature covers.
+
+    Attributes:
+        iss: Accessor of the mount.
+        aud: Instance name of the sidecar that it is meant for.
+        jti: Vault's request id: the same id and digest is the same job.
+        iat: Seconds since the epoch.
+        exp: The same, `LIFETIME_SECONDS` later.
+        operation: What is asked.
+        path: Below the mount.
+        digest: Of the body, see `body_digest`.
+        caller: Who asked.
+    """
+
+    iss: str
+    aud: str
+    jti: str
+    iat: int
+    exp: int
+    operation: Operation
+    path: str
+    digest: str
+    caller: Caller
+
+    def to_payload(self) -> dict[str, Any]:
+        """The JWT's payload."""
+        return asdict(self) | {"operation": self.operation.value}
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> "Claims":
+        """Read a verified payload. Raises: KeyError, TypeError, ValueError where it is not of this shape."""
+        caller = payload["caller"]
+        return cls(
+            iss=str(payload["iss"]),
+            aud=str(payload["aud"]),
+            jti=str(payload["jti"]),
+            iat=int(payload["iat"]),
+            exp=int(payload["exp"]),
+            operation=Operation(payload["operation"]),
+            path=str(payload["path"]),
+            digest=str(payload["digest"]),
+            caller=Caller(**{name: str(caller.get(name, "")) for name in Caller.__dataclass_fields__}),
+        )
+
+
+def body_digest(body: bytes) -> str:
+    """SHA-256 of the body as sent, in hex."""
+    return hashlib.sha256(body).hexdigest()

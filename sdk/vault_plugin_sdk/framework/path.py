@@ -1,0 +1,134 @@
+"""Paths: what they are called, which fields and operations they have, and who answers. PURE."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any
+
+from vault_plugin_sdk.framework.fields import Field, parse, unknown_field
+from vault_plugin_sdk.logical.errors import CallerError
+from vault_plugin_sdk.logical.request import Caller, Operation, Request
+from vault_plugin_sdk.logical.response import Response
+
+NAME = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
+MAX_NAME = 128
+WRITES = frozenset({Operation.CREATE, Operation.UPDATE, Operation.PATCH})
+
+# Called with (context, caller, **path names and fields). Answers a Response, None, or an awaitable of either.
+Handler = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that can be said of a path without its handlers.
+
+    Attributes:
+        pattern: A template such as `static-roles/{name}`; each `{…}` is one segment that is a name.
+        help: One sentence.
+        fields: Fields of its writes, without the names in the pattern; an unknown one is refused.
+        query: Parameters of its reads, lists and deletes; an unknown one is a warning.
+        detail: Further text for path-help.
+    """
+
+    pattern: str
+    help: str
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    query: Mapping[str, Field] = field(default_factory=dict)
+    detail: str = ""
+
+    @property
+    def collection(self) -> str:
+        """The path that a list of these is asked at, with its slash: `static-roles/`."""
+        return self.pattern.partition("{")[0]
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Matches a path of this pattern; the segments are not yet checked to be names."""
+        parts = re.split(r"\{(\w+)\}", self.pattern)
+        names = (f"(?P<{part}>[^/]*)" if i % 2 else re.escape(part) for i, part in enumerate(parts))
+        return re.compile("".join(names))
+
+
+@dataclass(frozen=True)
+class Path:
+    """A path with its handlers. A handler for UPDATE also takes CREATE, where that has none of its own."""
+
+    description: Description
+    handlers: Mapping[Operation, Handler]
+
+    def handler(self, operation: Operation) -> Handler | None:
+        """Who answers `operation`."""
+        instead = Operation.UPDATE if operation is Operation.CREATE else operation
+        return self.handlers.get(operation) or self.handlers.get(instead)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A request that found its handler, with its arguments coerced."""
+
+    path: Path
+    handler: Handler
+    arguments: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+
+    def call(self, context: Any, caller: Caller) -> Any:
+        """Call the handler; its answer, or an awaitable of it, comes back as it is."""
+        return self.handler(context, caller, **self.arguments)
+
+    def answer(self, response: Response | None) -> Response:
+        """The handler's answer with this match's warnings."""
+        response = response or Response()
+        return replace(response, warnings=(*response.warnings, *self.warnings)) if self.warnings else response
+
+
+class Router:
+    """Finds the path of a request. The first path that matches wins."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self.paths = tuple(paths)
+
+    def find(self, path: str, operation: Operation) -> tuple[Path, dict[str, str]] | None:
+        """The path and the names in it, or None. A list is found by its collection's path, with or without slash."""
+        listed = path.rstrip("/") + "/"
+        for candidate in self.paths:
+            if operation is Operation.LIST and Operation.LIST in candidate.handlers:
+                if candidate.description.collection == listed:
+                    return candidate, {}
+            elif found := candidate.description.regex.fullmatch(path):
+                return candidate, found.groupdict()
+        return None
+
+    def resolve(self, request: Request) -> Match:
+        """Find the handler and coerce the fields; calls nothing.
+
+        Raises: CallerError: 404 no such path, 405 not this operation, 400 a bad name, a bad or unknown field.
+        """
+        found = self.find(request.path, request.operation)
+        if found is None:
+            raise CallerError(f"there is no path {request.path!r} at this mount", status=HTTPStatus.NOT_FOUND)
+        path, names = found
+        handler = path.handler(request.operation)
+        if handler is None:
+            raise CallerError(
+                f"{request.operation} is not supported at {path.description.pattern}",
+                status=HTTPStatus.METHOD_NOT_ALLOWED,
+            )
+        for name, value in names.items():
+            check_name(name, value)
+        writes = request.operation in WRITES
+        fields = path.description.fields if writes else path.description.query
+        values, unknown = parse(fields, {name: value for name, value in request.data.items() if name not in names})
+        sentences = tuple(unknown_field(name, fields) for name in unknown)
+        if sentences and writes:
+            raise CallerError("; ".join(sentences))
+        return Match(path, handler, names | values, sentences)
+
+
+def check_name(what: str, value: str) -> None:
+    """Raises CallerError 400 unless `value` is a name: letters, digits, `_`, and inside also `-` and `.`."""
+    if len(value) > MAX_NAME or not NAME.fullmatch(value):
+        raise CallerError(
+            f"{what} must be 1 to {MAX_NAME} letters, digits, '_', '-' or '.', and begin and end with a letter or digit"
+        )
