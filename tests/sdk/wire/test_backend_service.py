@@ -1,0 +1,182 @@
+"""pb.Backend without a socket: what each call makes of its Backend."""
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+from vault_plugin_sdk.framework.backend import Backend
+from vault_plugin_sdk.logical.errors import CallerError
+from vault_plugin_sdk.logical.response import Response
+from vault_plugin_sdk.logical.storage import ReadOnlyStorageError
+from vault_plugin_sdk.wire.backend_service import BackendService
+from vault_plugin_sdk.wire.broker import Broker
+from vault_plugin_sdk.wire.methods import RpcError
+from vault_plugin_sdk.wire.proto import backend_pb2 as pb
+
+MOUNT = {"multiplex_id": "abcdefghij"}
+
+
+class Engine(Backend):
+    """Does what the path says."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.ended = 0
+
+    async def fallback(self, request):
+        match request.path:
+            case "slow":
+                await asyncio.Event().wait()
+            case "own-timeout":
+                raise TimeoutError
+            case "read-only":
+                raise ReadOnlyStorageError
+            case "standby":
+                self.standby = True
+                self.require_active()
+        return Response(data={"config": self.config})
+
+    async def setup(self, config):
+        self.config = dict(config)
+        if "refuse" in config:
+            raise CallerError("not with this option")
+        if "bug" in config:
+            raise ValueError("hunter2")
+
+    async def invalidate(self, key):
+        raise ValueError(key)
+
+    async def cleanup(self):
+        self.ended += 1
+
+    def exists(self, path):
+        return {"known": True, "new": False}[path]
+
+
+@pytest.fixture
+def made():
+    return []
+
+
+@pytest.fixture
+def service(made):
+    def factory() -> Engine:
+        made.append(Engine())
+        return made[-1]
+
+    return BackendService(factory, Broker(lambda _: None, patience_seconds=0.01), request_limit_seconds=0.02)
+
+
+def setup(service, mount=MOUNT, **config):
+    return asyncio.run(service.setup(pb.SetupArgs(broker_id=1, Config=config), mount)).err
+
+
+def send(service, operation, path="", data="null", mount=MOUNT):
+    request = pb.Request(operation=operation, path=path, data=data)
+    return asyncio.run(service.handle_request(pb.HandleRequestArgs(request=request), mount))
+
+
+def test_setup_needs_no_server_side(service):
+    """At registration there never is one, and waiting for it would fail the probe."""
+    assert setup(service) == ""
+
+
+def test_each_multiplex_id_has_its_own_backend(service, made):
+    setup(service, {"multiplex_id": "one"}, name="1")
+    setup(service, {"multiplex_id": "two"}, name="2")
+    setup(service, {}, name="alone")
+
+    answers = [send(service, "read", mount=mount) for mount in ({"multiplex_id": "two"}, {"multiplex_id": "one"}, {})]
+
+    assert [json.loads(answer.response.data)["config"]["name"] for answer in answers] == ["2", "1", "alone"]
+    assert len(made) == 3
+
+
+def test_a_second_setup_replaces_the_first_and_ends_it(service, made):
+    setup(service)
+    setup(service)
+
+    assert [engine.ended for engine in made] == [1, 0]
+
+
+def test_a_refused_setup_says_why_and_a_broken_one_gives_an_id(service, caplog):
+    assert setup(service, refuse="1") == "not with this option"
+    with caplog.at_level(logging.ERROR):
+        error = setup(service, bug="1")
+    assert "hunter2" not in error
+    assert caplog.records[0].incident in error
+
+
+def test_a_mount_that_was_not_set_up_is_a_status(service):
+    with pytest.raises(RpcError):
+        send(service, "read")
+
+
+@pytest.mark.parametrize("operation", ["resolve-path", "resolve-role", "", "no-such-operation"])
+def test_resolve_path_and_unknown_operations_are_unsupported_at_any_time(service, caplog, operation):
+    caplog.set_level(logging.DEBUG)
+    for data in ("null", "{not json", "x" * 2_000_000):
+        reply = send(service, operation, "any/path", data)
+        assert reply.err.err_type == 5
+        assert not reply.HasField("response")
+    assert [record for record in caplog.records if record.name != "asyncio"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "found", "exists"), [("known", True, True), ("new", True, False), ("x", False, False)]
+)
+def test_the_existence_check_is_answered_from_memory_without_a_word(service, caplog, path, found, exists):
+    """The last case is a check that breaks: taken as update, and not logged, for strangers may send it."""
+    caplog.set_level(logging.DEBUG)
+    setup(service)
+    args = pb.HandleRequestArgs(request=pb.Request(operation="create", path=path, data="{not json"))
+
+    reply = asyncio.run(service.handle_existence_check(args, MOUNT))
+
+    assert (reply.check_found, reply.exists, reply.HasField("err")) == (found, exists, False)
+    assert [record for record in caplog.records if record.name != "asyncio"] == []
+
+
+def test_a_request_that_takes_too_long_is_given_up(service):
+    setup(service)
+
+    reply = send(service, "read", "slow")
+
+    assert json.loads(reply.response.data)["http_status_code"] == 500
+
+
+def test_a_time_limit_of_the_engines_own_is_an_internal_error(service, caplog):
+    setup(service)
+
+    send(service, "read", "own-timeout")
+
+    assert caplog.records[0].during == "read own-timeout"
+
+
+@pytest.mark.parametrize("path", ["read-only", "standby"])
+@pytest.mark.parametrize("operation", ["read", "update"])
+def test_a_standby_asks_for_the_active_node(service, path, operation):
+    setup(service)
+
+    reply = send(service, operation, path)
+
+    assert (reply.err.err_type, reply.err.err_msg) == (0, "please forward to the active node")
+
+
+def test_a_hook_that_breaks_holds_nobody_up(service, caplog):
+    setup(service)
+
+    asyncio.run(service.invalidate_key(pb.InvalidateKeyArgs(key="a"), MOUNT))
+
+    assert caplog.records[0].hook == "invalidate"
+
+
+def test_cleanup_ends_the_mount(service, made):
+    setup(service)
+    asyncio.run(service.cleanup(pb.Empty(), MOUNT))
+
+    assert made[0].ended == 1
+    with pytest.raises(RpcError):
+        send(service, "read")
