@@ -1,0 +1,173 @@
+"""Sessions of the connections' own identities: kept, shared, and not asked for again where that might lock a user."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_sidecar.clock import Clock
+from vault_salesforce_sidecar.salesforce import faults
+from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, NotSent, OrgRefused, Session, Verdict
+
+LOCKOUT_SECONDS = 900.0  # Salesforce's default lockout interval
+MOST_CHARGES = 3  # of the five failures that lock a user by a strict policy: one is in hand, one is for others
+_LOST_SECONDS = 60.0
+_BLOCKED_SECONDS = 30.0
+_NOT_SENT_SECONDS = 2.0
+_LOGINS, _LOGINS_SECONDS = 20, 600.0  # far below Salesforce's 3,600 an hour, and more than sessions that live need
+
+
+class Identity(NamedTuple):
+    """Who logs in, where and with what; another secret is another identity, which nothing has refused yet."""
+
+    login_url: str
+    auth_method: str
+    username: str
+    secrets: tuple[SecretStr, ...]
+
+
+_Outcome = Session | OrgRefused | Lost | NotSent
+
+
+@dataclass
+class _Known:
+    """What is known of one identity.
+
+    Attributes:
+        session: The one in use.
+        flight: The login under way.
+        charges: Logins that failed, or may have, since the last that succeeded. Salesforce's count of them does not
+            fall with time, so neither does this one.
+        failure: What the last login ended with, and the answer of all until `held_until`.
+        logins: When the last ones succeeded.
+    """
+
+    session: Session | None = None
+    flight: "Future[_Outcome] | None" = None
+    charges: int = 0
+    failure: OrgRefused | Lost | NotSent | None = None
+    held_until: float = 0.0
+    logins: deque[float] = field(default_factory=lambda: deque(maxlen=_LOGINS))
+
+
+class AdminSessions:
+    """The sessions of all identities of this process.
+
+    Args:
+        clock: Its monotonic time measures the waits.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._all: dict[Identity, _Known] = {}
+
+    def get(self, identity: Identity, log_in: Callable[[], Session]) -> Session:
+        """The identity's session; at most one login is under way for it, and its outcome is everybody's.
+
+        Args:
+            identity: Whose.
+            log_in: Makes one login.
+
+        Raises:
+            OrgRefused: By the org now, or by an earlier answer that still holds; its verdict is BLOCKED.
+            Lost: As `log_in`, or not long ago.
+            NotSent: As `log_in`, or just now.
+        """
+        with self._lock:
+            known = self._all.setdefault(identity, _Known())
+            if known.session:
+                return known.session
+            flight = known.flight
+            if flight is None:
+                self._raise_if_held(known)
+                known.charges += 1
+                mine = known.flight = Future()
+        if flight is None:
+            flight = mine
+            self._fly(known, mine, log_in)
+        outcome = flight.result()
+        if isinstance(outcome, Session):
+            return outcome
+        raise _told(outcome)
+
+    def forget(self, session: Session) -> None:
+        """This one has ended: whoever has it, the next `get` opens another."""
+        with self._lock:
+            for known in self._all.values():
+                if known.session and known.session.id == session.id:
+                    known.session = None
+
+    def forgive(self, identity: Identity) -> None:
+        """Whoever mended the identity says so: what was refused before is tried again."""
+        with self._lock:
+            if known := self._all.get(identity):
+                known.charges, known.failure = int(known.flight is not None), None
+
+    def holds(self, session: Session) -> bool:
+        """Whether it is one of these, and so not one caller's to end."""
+        with self._lock:
+            return any(known.session and known.session.id == session.id for known in self._all.values())
+
+    def _raise_if_held(self, known: _Known) -> None:
+        now = self._clock.monotonic()
+        if known.failure and now < known.held_until:
+            raise _told(known.failure)
+        if known.charges >= MOST_CHARGES:
+            raise OrgRefused(faults.NO_ATTEMPTS_LEFT)
+        if len(known.logins) == _LOGINS and now - known.logins[0] < _LOGINS_SECONDS:
+            raise OrgRefused(faults.SESSIONS_DO_NOT_LAST)
+
+    def _fly(self, known: _Known, flight: "Future[_Outcome]", log_in: Callable[[], Session]) -> None:
+        outcome: _Outcome = Lost("the login broke off")
+        try:
+            outcome = log_in()
+            if outcome.password_expired:
+                outcome = OrgRefused(faults.TABLE["INVALID_OPERATION_WITH_EXPIRED_PASSWORD"])
+        except OrgRefused as exc:
+            outcome = OrgRefused(exc.fault)  # without the traceback, whose frames hold the secrets of the login
+        except (Lost, NotSent) as exc:
+            outcome = type(exc)(*exc.args)
+        finally:
+            with self._lock:
+                self._note(known, outcome)
+                known.flight = None
+            flight.set_result(outcome)
+
+    def _note(self, known: _Known, outcome: _Outcome) -> None:
+        now = self._clock.monotonic()
+        if isinstance(outcome, Session):
+            known.session, known.failure, known.charges = outcome, None, 0
+            known.logins.append(now)
+            return
+        known.failure = outcome
+        seconds, counts = _hold(outcome)
+        known.held_until = now + seconds
+        if not counts:
+            known.charges -= 1
+
+
+def _hold(outcome: OrgRefused | Lost | NotSent) -> tuple[float, bool]:
+    """How long an outcome holds, and whether the org may have counted a failed login."""
+    match outcome:
+        case OrgRefused(fault=Fault(counts=True)):
+            return LOCKOUT_SECONDS, True
+        case OrgRefused():
+            return _BLOCKED_SECONDS, False
+        case Lost():
+            return _LOST_SECONDS, True
+    return _NOT_SENT_SECONDS, False
+
+
+def _told(outcome: OrgRefused | Lost | NotSent) -> OrgRefused | Lost | NotSent:
+    """The outcome as its callers get it, each an exception of their own: it carries the traceback of who raised it.
+
+    Callers are at work for another user: of that one's password a refusal of ours judges nothing and counts nothing.
+    """
+    if not isinstance(outcome, OrgRefused):
+        return type(outcome)(*outcome.args)
+    cause = f"The connection's own user cannot log in. {outcome.fault.cause}"
+    return OrgRefused(replace(outcome.fault, cause=cause, verdict=Verdict.BLOCKED, counts=False))

@@ -1,0 +1,206 @@
+"""The new security token in a mail, in any language, and nothing in any other mail."""
+
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from types import SimpleNamespace
+
+import pytest
+
+from salesforce_orgsim.mail import reset_link_letter, token_letter
+from vault_salesforce_sidecar.mailbox.mail import Mail, find_token
+
+NAME = "api.user@acme.example"
+TOKEN = "aB3dEfGh1jKlMn0pQrStUv2x"
+OTHER = "zY9xWvUt8sRqPo7nMlKj6hGf"
+
+
+def mail(text=None, html=None, sender="Salesforce <noreply@salesforce.com>", subject="Your token"):
+    message = EmailMessage()
+    if sender:
+        message["From"] = sender
+    message["Subject"] = subject
+    if text is not None:
+        message.set_content(text)
+    if html is not None:
+        (message.add_alternative if text is not None else message.set_content)(html, subtype="html")
+    return Mail("1", message.as_bytes())
+
+
+def found(message, name=NAME):
+    token = find_token(message, name)
+    return token.reveal() if token else None
+
+
+TEXT = f"Username: {NAME}\nSecurity token (case-sensitive): {TOKEN}\nFor more information, see the help.\n"
+
+
+@pytest.mark.parametrize("wording", ["new", "old"])
+@pytest.mark.parametrize("token", [TOKEN, "aBcDeFgHiJkLmNoPqRsTuVwXy", "A1b2C3d4E5f6G7h8I9j0" * 2])
+def test_the_simulated_orgs_mail_brings_its_token(wording, token):
+    user = SimpleNamespace(username=NAME, settings=SimpleNamespace(email=NAME))
+    raw = token_letter(user, token, datetime.now(UTC), wording=wording).message().as_bytes()
+    assert found(Mail("1", raw)) == token
+
+
+def test_a_mail_with_a_link_for_a_new_password_brings_none():
+    user = SimpleNamespace(username=NAME, settings=SimpleNamespace(email=NAME))
+    assert found(Mail("1", reset_link_letter(user, datetime.now(UTC)).message().as_bytes())) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Benutzername: {NAME}\nSicherheitstoken (Groß-/Kleinschreibung beachten): {TOKEN}\n",
+        f"ユーザ名：{NAME}\nセキュリティトークン（大文字と小文字を区別）：{TOKEN}です。\n",  # noqa: RUF001
+        f"用户名：{NAME}。安全标记：{TOKEN}。",  # noqa: RUF001
+        f"اسم المستخدم: {NAME}\nرمز الأمان: {TOKEN}\n",
+        f"Nom d'utilisateur : {NAME}.\nJeton de sécurité : « {TOKEN} ».\n",
+        f'Имя пользователя: <{NAME}>\nМаркер безопасности: "{TOKEN}"\n',  # noqa: RUF001
+        f"Username:\r\n\r\n{NAME.upper()}\r\n\r\nSecurity token:\r\n\r\n{TOKEN}\r\n",
+        f"{TOKEN} is the token of {NAME}",
+        f"{TEXT}\nhttps://acme.my.salesforce.com/x?token={OTHER} www.salesforce.com/{OTHER}\n",
+        f"{TEXT}\nOrganization 00D5g000004ABCDEAA, user 0055g00000AbCdEAAV\n",
+        f"{TEXT}\nref:_00D5gAbCdEf._5005gAbCdEfGhIjKlMnOp:ref\n",
+        f"{TEXT}\nDonaudampfschifffahrtsgesellschaft KRAFTFAHRZEUGHAFTPFLICHT 12345678901234567890123\n",
+        f"{TEXT}\nSupportTeamOfTheAcmeCompany 0123456789abcdef0123456789abcdef\n",
+        f"{TEXT}\nand once more: {TOKEN}\n",
+    ],
+)
+def test_a_token_is_found_by_the_user_name_and_its_look(text):
+    assert found(mail(text)) == TOKEN
+    assert found(mail(html=f"<html><body><p>{text}</p></body></html>".replace(f"<{NAME}>", NAME))) == TOKEN
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f"<p>Username: <b>{NAME}</b></p><p>Security token: <b>{TOKEN[:9]}<wbr>{TOKEN[9:]}</b></p>",
+        f"<table><tr><td>{NAME}</td><td>{TOKEN}</td></tr></table>",
+        f"<p>{NAME.replace('@', '&#64;')}<br>{TOKEN[:5]}&#8203;{TOKEN[5:]}</p>",
+        f"<style>.{OTHER}{{}}</style><script>var a='{OTHER}'</script><p>{NAME}<br>{TOKEN}</p>",
+        f'<a href="https://x.example/{OTHER}">{NAME}</a> {TOKEN}<img src="https://x.example/{OTHER}.gif">',
+    ],
+)
+def test_a_token_is_found_as_people_see_it(html):
+    assert found(mail(html=html)) == TOKEN
+
+
+def test_the_plain_part_is_read_first():
+    assert found(mail(TEXT, f"<p>{NAME} {TOKEN} {OTHER}</p>")) == TOKEN
+    assert found(mail("Please show me as HTML.", f"<p>{NAME} {TOKEN}</p>")) == TOKEN
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "api.user@acme.example.sandbox",
+        "user@acme.example",
+        "api.user@acme.exampl",
+        "pi.user@acme.example",
+        "api-user@acme.example",
+        "other@acme.example",
+    ],
+)
+def test_the_mail_of_another_user_brings_nothing(name):
+    assert found(mail(TEXT), name) is None
+
+
+@pytest.mark.parametrize(
+    ("mailed", "asked"),
+    [
+        ("api.user@acme.example.sandbox", "api.user@acme.example"),
+        ("o'api@acme.example", "api@acme.example"),
+        ("x+api@acme.example", "api@acme.example"),
+        ("api@acme.example-labs.example", "api@acme.example"),
+    ],
+)
+def test_a_longer_name_is_another_user(mailed, asked):
+    assert found(mail(TEXT.replace(NAME, mailed)), asked) is None
+    assert found(mail(TEXT.replace(NAME, mailed)), mailed) == TOKEN
+
+
+@pytest.mark.parametrize("name", ["a.b@acme.example", "axb@acme.example"])
+def test_a_dot_in_a_name_is_a_dot(name):
+    assert (found(mail(TEXT.replace(NAME, "axb@acme.example")), name) == TOKEN) == (name == "axb@acme.example")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{TEXT}{OTHER}\n",
+        TEXT.replace(TOKEN, "tooShortToBeAT0ken"),
+        TEXT.replace(TOKEN, "aB3d" * 11),
+        TEXT.replace(TOKEN, f"{TOKEN}@acme.example"),
+        TEXT.replace(TOKEN, f"{TOKEN}-{OTHER}"),
+        TEXT.replace(TOKEN, f"https://x.example/{TOKEN}"),
+        TEXT.replace(TOKEN, "sicherheitstokenbestaetigung"),
+        "",
+    ],
+)
+def test_where_no_run_or_more_than_one_could_be_the_token_none_is_taken(text):
+    assert found(mail(text)) is None
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "support@salesforce.com",
+        "Salesforce <noreply@mail.Salesforce.COM>",
+        '"Salesforce, Inc." <noreply@salesforce.com>',
+        "salesforce.com Support <support@salesforce.com>",
+    ],
+)
+def test_salesforce_writes_from_its_own_domain(sender):
+    assert found(mail(TEXT, sender=sender)) == TOKEN
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        None,
+        "noreply@salesforce.com.evil.example",
+        "noreply@evilsalesforce.com",
+        "noreply@salesforce.com <noreply@evil.example>",
+        '"noreply@salesforce.com" <noreply@evil.example>',
+        "noreply@salesforce.com, someone@evil.example",
+        "salesforce.com",
+        "undisclosed: ;",
+    ],
+)
+def test_who_writes_from_elsewhere_is_not_believed(sender):
+    assert found(mail(TEXT, sender=sender)) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\x00\xff\xfe",
+        b"From: noreply@salesforce.com",
+        b"From: noreply@salesforce.com\r\nContent-Type: text/plain; charset=unheard-of\r\n\r\n\xff",
+        b"From: noreply@salesforce.com\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!",
+        b"From: noreply@salesforce.com\r\nContent-Type: multipart/mixed\r\n\r\nno boundary",
+        b"From: =?utf-8?q?=41\r\nContent-Type: ;;;\r\n\r\nx",
+        b"From: " + b"(" * 3000 + b"\r\n\r\nx",
+    ],
+)
+def test_a_mail_that_nobody_can_read_brings_nothing(raw):
+    assert find_token(Mail("1", raw), NAME) is None
+
+
+def test_two_senders_lines_are_one_too_many():
+    raw = b"From: noreply@salesforce.com\nFrom: noreply@evil.example\n\n" + TEXT.encode()
+    assert find_token(Mail("1", raw), NAME) is None
+
+
+def test_an_attachment_is_not_read():
+    message = EmailMessage()
+    message["From"] = "noreply@salesforce.com"
+    message.set_content("See the attachment.")
+    message.add_attachment(TEXT, filename="token.txt")
+    assert found(Mail("1", message.as_bytes())) is None
+
+
+def test_neither_the_mail_nor_the_token_prints():
+    token = find_token(mail(TEXT), NAME)
+    assert TOKEN not in f"{mail(TEXT)!r} {token!r}"
