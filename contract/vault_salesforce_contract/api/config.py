@@ -1,5 +1,6 @@
 """`config/<name>`: a connection to one Salesforce org."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -7,6 +8,7 @@ from vault_plugin_sdk.framework.fields import LIST, SECRET, TEXT, field, fields_
 from vault_plugin_sdk.framework.path import Description
 from vault_plugin_sdk.framework.secretstr import SecretStr
 
+FIRST_LOGIN_VERSION = 31
 LAST_LOGIN_VERSION = 64  # SOAP login() does not exist above it
 
 
@@ -24,9 +26,8 @@ def _url(value: str) -> str | None:
 
 
 def _version(value: str) -> str | None:
-    whole, dot, rest = value.partition(".")
-    if not whole.isdigit() or dot != "." or rest != "0" or not 31 <= int(whole) <= LAST_LOGIN_VERSION:  # noqa: PLR2004
-        return f"must be a version that serves SOAP login(), 31.0 to {LAST_LOGIN_VERSION}.0"
+    if not re.fullmatch(r"[0-9]{2}\.0", value) or not FIRST_LOGIN_VERSION <= int(value[:2]) <= LAST_LOGIN_VERSION:
+        return f"must be a version that serves SOAP login(), {FIRST_LOGIN_VERSION}.0 to {LAST_LOGIN_VERSION}.0"
     return None
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from vault_plugin_sdk.framework.secretstr import SecretStr
 
 UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h|d))+")
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h|d)")
 _TRUE, _FALSE = {"1", "t", "true"}, {"0", "f", "false"}
 MAX_SECONDS = 2**33  # some 270 years: beyond it Go's own durations overflow
 
@@ -50,9 +50,14 @@ def jsonable(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("must be a string")  # noqa: TRY004 - one kind of error for one kind of fault
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or not _encodes(str(value)):
+        raise ValueError("must be a string")
     return str(value)
+
+
+def _encodes(text: str) -> bool:
+    """JSON can spell half a character, which no file, header or hash can hold."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _boolean(value: Any) -> bool:
@@ -63,7 +68,7 @@ def _boolean(value: Any) -> bool:
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,18}", str(value)):
+    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,18}", str(value)):
         raise ValueError("must be a whole number")
     return int(value)
 
@@ -71,7 +76,7 @@ def _integer(value: Any) -> int:
 def _duration(value: Any) -> int:
     if isinstance(value, str) and _DURATION.fullmatch(value):
         seconds = sum(float(number) * UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(value))
-    elif isinstance(value, int | str) and not isinstance(value, bool) and re.fullmatch(r"\d{1,12}", str(value)):
+    elif isinstance(value, int | str) and not isinstance(value, bool) and re.fullmatch(r"[0-9]{1,12}", str(value)):
         seconds = int(value)
     else:
         raise ValueError("must be a duration such as 24h, or a number of seconds")
@@ -82,7 +87,7 @@ def _duration(value: Any) -> int:
 
 def _list(value: Any) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) and _encodes(part) for part in parts):
         raise ValueError("must be a list of strings, or a string with commas")
     return tuple(part.strip() for part in parts if part.strip())
 
@@ -90,7 +95,8 @@ def _list(value: Any) -> tuple[str, ...]:
 def _time(value: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         moment = None
     if moment is None or moment.tzinfo is None:
         raise ValueError("must be a time such as 2030-01-31T09:00:00Z")

@@ -14,6 +14,7 @@ from vault_plugin_sdk.logical.response import Response
 
 NAME = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
 MAX_NAME = 128
+_MAX_UNKNOWN = 10  # unknown fields that are named: finding the nearest name costs time
 WRITES = frozenset({Operation.CREATE, Operation.UPDATE, Operation.PATCH})
 
 # Called with (context, caller, **path names and fields). Answers a Response, None, or an awaitable of either.
@@ -120,7 +121,7 @@ class Router:
         writes = request.operation in WRITES
         fields = path.description.fields if writes else path.description.query
         values, unknown = parse(fields, {name: value for name, value in request.data.items() if name not in names})
-        sentences = tuple(unknown_field(name, fields) for name in unknown)
+        sentences = tuple(unknown_field(name, fields) for name in unknown[:_MAX_UNKNOWN])
         if sentences and writes:
             raise CallerError("; ".join(sentences))
         return Match(path, handler, names | values, sentences)

@@ -1,0 +1,177 @@
+"""What the paths work with: the stores of one mount, its identity, its clock, and the hooks that keep them right."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import NoReturn
+
+from vault_plugin_sdk.framework.backend import Backend, SpecialPaths
+from vault_plugin_sdk.framework.path import Description, Path
+from vault_plugin_sdk.framework.secret import Secret
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
+from vault_plugin_sdk.logical.request import Request
+from vault_plugin_sdk.logical.response import Response
+from vault_plugin_sdk.logical.storage import Storage
+from vault_plugin_sdk.logical.system import SystemView
+from vault_salesforce_contract.published import PublishedCredential
+from vault_salesforce_contract.registration import BEAT_SECONDS, DueMark
+from vault_salesforce_plugin import credentials, due, sidecars
+from vault_salesforce_plugin.clock import Clock
+from vault_salesforce_plugin.credentials import Credentials
+from vault_salesforce_plugin.due import DueMarks, Waker
+from vault_salesforce_plugin.forward import Forwarder, Limits
+from vault_salesforce_plugin.http import Http
+from vault_salesforce_plugin.lease_set import LeaseSet
+from vault_salesforce_plugin.leases import is_due
+from vault_salesforce_plugin.sidecars import Sidecars
+from vault_salesforce_plugin.signing import Signer
+
+
+class Mount(Backend):
+    """One mount.
+
+    Attributes:
+        clock: The two times.
+        signer: This process's key.
+        accessor: The mount's accessor, as the last write told it: the server leaves it out of reads.
+        mount_point: Where it is mounted, with a trailing slash, as the last request told it.
+        credentials, due, leases, sidecars: The stores, from `attach` on.
+    """
+
+    credentials: Credentials
+    due: DueMarks
+    leases: LeaseSet
+    sidecars: Sidecars
+
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        *,
+        secrets: Iterable[Secret] = (),
+        special: SpecialPaths | None = None,
+        introduction: str = "",
+        described: Iterable[Description] = (),
+        clock: Clock | None = None,
+        limits: Limits | None = None,
+        http: Http | None = None,
+    ) -> None:
+        super().__init__(paths, secrets=secrets, special=special, introduction=introduction, described=described)
+        self.clock = clock or Clock()
+        self.signer = Signer()
+        self.accessor = ""
+        self.mount_point = ""
+        self._limits = limits
+        self._http = http or Http()
+
+    def attach(self, storage: Storage, system: SystemView) -> None:
+        """See `Backend.attach`."""
+        super().attach(storage, system)
+        self.credentials = Credentials(storage)
+        self.sidecars = Sidecars(storage, self.clock)
+        self.leases = LeaseSet(storage)
+        self._waker = Waker(self.sidecars, self._http)
+        self.due = DueMarks(storage, self.credentials, self._waker.wake)
+        self._forwarder = Forwarder(
+            self.sidecars, self.signer, self._http, self.clock, accessor=lambda: self.accessor, limits=self._limits
+        )
+
+    async def initialize(self) -> None:
+        """See `Backend.initialize`. The sidecars that are known from before do not know this process's key yet."""
+        await super().initialize()
+        if not self.standby:
+            self._waker.wake()
+
+    async def handle(self, request: Request) -> Response | None:
+        """See `Backend.handle`."""
+        self.accessor = request.mount_accessor or self.accessor
+        self.mount_point = request.mount_point or self.mount_point
+        return await super().handle(request)
+
+    async def fallback(self, request: Request) -> Response | None:
+        """What is not the plugin's own is a sidecar's."""
+        self.require_active()
+        return await self._forwarder.send(request)
+
+    async def periodic(self) -> None:
+        """Sweep what ended without a word: leases past their end, void marks, sidecars that are gone."""
+        now = self.clock.now().timestamp()
+        for role, version in await self.leases.sweep(now):
+            await self.lease_ended(role, version)
+        await self.due.prune()
+        await self.sidecars.forget_silent()
+
+    async def invalidate(self, key: str) -> None:
+        """See `Backend.invalidate`."""
+        if key.startswith(credentials.PREFIX):
+            self.credentials.invalidate(key.removeprefix(credentials.PREFIX))
+        elif key.startswith(sidecars.PREFIX):
+            self.sidecars.invalidate()
+        elif key.startswith(due.PREFIX):
+            self.due.invalidate()
+
+    async def cleanup(self) -> None:
+        """See `Backend.cleanup`."""
+        self._waker.close()
+        self._http.close()
+
+    def exists(self, path: str) -> bool | None:
+        """See `Backend.exists`: only a registration can be told from memory."""
+        collection, _, name = path.partition("/")
+        return self.sidecars.knows(name) if collection == "sidecar" else None
+
+    async def held(self, role: str) -> PublishedCredential:
+        """The credential of a role.
+
+        Raises:
+            CallerError: 404: there is no such role, or it was deleted.
+            OperatorError, TransientError: 503: it may exist, but is not published here yet.
+            ForwardToActive: This is a standby, which cannot know.
+            StorageError: It cannot be read.
+        """
+        credential = await self.credentials.get(role)
+        if credential is None:
+            self.require_active()
+            await self._missing(role)
+        elif credential.deleted:
+            raise CallerError(f"the role {role!r} was deleted", status=HTTPStatus.NOT_FOUND, code="role_deleted")
+        return credential
+
+    async def unrest(self, role: str, credential: PublishedCredential) -> tuple[str, ...]:
+        """Why the version will soon be an old one, as warnings for its reader; nothing where it is at rest."""
+        if self.sidecars.is_changing(role):
+            ask = f"{self.mount_point}version/{role}"
+            return (f"the password of {role!r} is being changed now: before a login, ask {ask} until `changing` ends",)
+        if await self.due.is_due(role):
+            return (f"version {credential.version} of {role!r} is due for rotation",)
+        return ()
+
+    async def lease_ended(self, role: str, version: int) -> None:
+        """A lease on `version` has ended: mark the version where that makes it due. Raises: StorageError."""
+        held = await self.credentials.get(role)
+        others = await self.leases.lives(role, version, self.clock.now().timestamp())
+        # A mount that is moved or disabled loses all its leases at once, and means nothing by it.
+        if held is not None and is_due(version, held, others=others) and not await self.system.tainted():
+            await self.due.mark(DueMark(role, version, held.rotation_id))
+
+    async def _missing(self, role: str) -> NoReturn:
+        registered = await self.sidecars.all()
+        if not registered:
+            raise OperatorError(
+                f"no sidecar has registered at this mount yet, so the role {role!r} is not published here",
+                status=HTTPStatus.SERVICE_UNAVAILABLE,
+                code="no_sidecar",
+                remedy=f"start `vault-salesforce sidecar`; it registers at {self.mount_point}sidecar/<instance>",
+            )
+        # What a sidecar said it has may have come since.
+        digest = await self.credentials.digest()
+        if not any(one.complete or one.registration.published == digest for one in registered):
+            raise TransientError(
+                f"the role {role!r} is not published here yet, or does not exist: copies are still being handed over",
+                code="not_published_yet",
+                retry_after_seconds=BEAT_SECONDS,
+            )
+        raise CallerError(
+            f"there is no published role {role!r}",
+            status=HTTPStatus.NOT_FOUND,
+            code="no_such_role",
+            remedy=f"vault read {self.mount_point}status/{role} says whether it exists and why it is not published",
+        )

@@ -1,0 +1,49 @@
+"""`creds/<role>`: the credential under a lease on its version."""
+
+from dataclasses import replace
+
+from vault_plugin_sdk.framework.path import Path
+from vault_plugin_sdk.framework.secret import Secret
+from vault_plugin_sdk.logical.request import Caller, Lease, Operation
+from vault_plugin_sdk.logical.response import LeaseGrant, Response
+from vault_salesforce_contract.api.creds import CREDS
+from vault_salesforce_plugin.credentials import for_readers
+from vault_salesforce_plugin.leases import SECRET_TYPE, Lent, first_grant, lend, renewed_grant
+from vault_salesforce_plugin.mount import Mount
+
+
+async def read(mount: Mount, _: Caller, role: str) -> Response:
+    """The credential under a lease: a brief one, which triggers nothing, while the version is about to be replaced."""
+    mount.require_active()
+    held = await mount.held(role)
+    warnings = await mount.unrest(role, held)
+    now = mount.clock.now()
+    lent = lend(role, held, brief=bool(warnings))
+    if not lent.brief and held.rotate_on_lease_end == "last":
+        record = await mount.leases.add(role, held.version, now.timestamp() + lent.max_ttl)
+        lent = replace(lent, record=record)
+    return Response(data=for_readers(held, now), warnings=warnings, lease=first_grant(lent, held, now))
+
+
+async def renew(mount: Mount, lease: Lease) -> LeaseGrant:
+    """Always succeeds; two seconds are left where there is something newer to read."""
+    mount.require_active()
+    lent = Lent.from_internal(lease.internal_data)
+    return renewed_grant(lent, lease, await mount.credentials.get(lent.role), mount.clock.now())
+
+
+async def revoke(mount: Mount, lease: Lease) -> None:
+    """Only marks, and asks neither Salesforce nor a sidecar: so no lease ever becomes irrevocable."""
+    mount.require_active()
+    try:
+        lent = Lent.from_internal(lease.internal_data)
+    except (KeyError, TypeError, ValueError):
+        return  # nothing that we know of was lent
+    if lent.record:
+        await mount.leases.end(lent.role, lent.record)
+    if not lent.brief and lent.is_current(await mount.credentials.get(lent.role)):
+        await mount.lease_ended(lent.role, lent.version)
+
+
+PATH = Path(CREDS, {Operation.READ: read})
+SECRET = Secret(SECRET_TYPE, renew, revoke)

@@ -1,0 +1,60 @@
+"""The registration, its answer, and the digest by which the halves compare what they hold."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vault_plugin_sdk.framework.fields import build, fields_of, parse
+from vault_plugin_sdk.logical.errors import CallerError
+from vault_salesforce_contract.registration import (
+    CONTRACT,
+    DueMark,
+    Held,
+    Registration,
+    RegistrationAnswer,
+    digest,
+)
+
+NAMES = st.from_regex(r"\A[A-Za-z0-9_]{1,8}\Z")
+HELD = st.dictionaries(NAMES, st.builds(Held, st.integers(1, 99), NAMES), max_size=5)
+ANSWERS = st.builds(
+    RegistrationAnswer,
+    accessor=st.text(),
+    mount=st.text(),
+    public_key=st.text(),
+    contract=st.integers(1, 9),
+    version=st.text(),
+    due=st.lists(st.builds(DueMark, NAMES, st.integers(1, 99), NAMES)).map(tuple),
+    held=st.none() | HELD,
+)
+
+
+@given(ANSWERS)
+def test_an_answer_comes_through_json_as_it_is(answer):
+    assert RegistrationAnswer.from_data(json.loads(json.dumps(answer.to_data()))) == answer
+
+
+def test_an_answer_of_a_later_release_is_read_as_far_as_it_is_known():
+    data = RegistrationAnswer("a", "sf/", "pem", CONTRACT, "1").to_data() | {"later": 1}
+    data["due"] = [{"role": "crm", "version": 1, "rotation_id": "r", "later": 1}]
+    assert RegistrationAnswer.from_data(data).due == (DueMark("crm", 1, "r"),)
+
+
+@given(HELD, HELD)
+def test_digests_are_equal_where_both_hold_the_same_and_differ_where_not(one, other):
+    assert (digest(one.items()) == digest(other.items())) is (one == other)
+    assert digest(reversed(one.items())) == digest(one.items())
+
+
+def test_nothing_held_is_not_the_same_as_nothing_said():
+    registration = build(Registration, {"url": "u", "certificate": "c", "version": "1", "contract": 1})
+    assert registration.published == ""
+    assert digest(()) != ""
+
+
+def test_a_heartbeat_without_an_address_is_refused():
+    values, _ = parse(fields_of(Registration), {"version": "1", "contract": CONTRACT})
+    with pytest.raises(CallerError, match="url is missing; certificate is missing"):
+        build(Registration, values)

@@ -1,0 +1,218 @@
+"""`creds/<role>`: leases on a version, from the first answer to the last end."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from vault_plugin_sdk.logical.errors import CallerError, ForwardToActive
+from vault_plugin_sdk.logical.request import Lease
+from vault_plugin_sdk.logical.storage import MemoryStorage
+from vault_salesforce_contract.registration import digest
+
+
+async def read(plugin, role="crm"):
+    return await plugin.ask("read", f"creds/{role}")
+
+
+async def test_the_answer_is_leased_for_as_long_as_the_published_credential_says(plugin):
+    await plugin.start()
+    await plugin.publish(ttl="5m", max_ttl="1h")
+    answer = await read(plugin)
+    assert answer.data == (await plugin.ask("read", "static-creds/crm")).data
+    assert (answer.lease.ttl_seconds, answer.lease.max_ttl_seconds, answer.lease.renewable) == (300, 3600, True)
+    assert answer.warnings == ()
+    assert "secret-1" not in str(answer.lease)
+
+
+async def test_a_renewal_is_full_while_current_and_two_seconds_once_a_newer_version_is_held(plugin, clock):
+    await plugin.start()
+    await plugin.publish()
+    grant = (await read(plugin)).lease
+    clock.advance(400)
+    renewed = await plugin.renew(grant)
+    assert (renewed.ttl_seconds, renewed.max_ttl_seconds) == (600, 1000)
+    await plugin.publish(version=2)
+    ending = await plugin.renew(renewed)
+    assert (ending.ttl_seconds, ending.max_ttl_seconds) == (2, 402)
+    assert (ending.internal_data, ending.issued, ending.renewable) == (grant.internal_data, grant.issued, True)
+
+
+async def test_a_lease_is_not_shortened_while_there_is_nothing_newer_to_read(plugin):
+    await plugin.start()
+    await plugin.publish()
+    grant = (await read(plugin)).lease
+    await plugin.register(changing=["crm"])
+    assert (await plugin.renew(grant)).ttl_seconds == 600
+
+
+async def test_the_end_of_the_last_lease_makes_the_version_due_and_the_end_of_another_does_not(plugin):
+    await plugin.start()
+    await plugin.publish()
+    one, other = (await read(plugin)).lease, (await read(plugin)).lease
+    await plugin.revoke(one)
+    assert await plugin.due() == []
+    await plugin.revoke(other)
+    assert await plugin.due() == [("crm", 1)]
+
+
+async def test_ending_both_at_once_is_one_mark(plugin):
+    await plugin.start()
+    await plugin.publish()
+    leases = [(await read(plugin)).lease for _ in range(20)]
+    await asyncio.gather(*(plugin.revoke(lease) for lease in leases))
+    assert await plugin.due() == [("crm", 1)]
+
+
+async def test_a_revocation_that_runs_twice_does_no_more_than_once(plugin):
+    await plugin.start()
+    await plugin.publish()
+    one, other = (await read(plugin)).lease, (await read(plugin)).lease
+    await plugin.revoke(one)
+    await plugin.revoke(one)
+    assert await plugin.due() == []
+    await plugin.revoke(other)
+    await plugin.publish(version=2)
+    await plugin.revoke(other)
+    assert await plugin.due() == []
+
+
+@pytest.mark.parametrize(("rule", "due"), [("any", [("crm", 1)]), ("never", [])])
+async def test_other_rules_keep_no_records(plugin, rule, due):
+    await plugin.start()
+    await plugin.publish(rotate_on_lease_end=rule)
+    one, _ = (await read(plugin)).lease, (await read(plugin)).lease
+    assert not [key for key in plugin.storage.entries if key.startswith("leases/")]
+    await plugin.revoke(one)
+    assert await plugin.due() == due
+
+
+async def test_the_end_of_a_lease_on_an_older_version_means_nothing(plugin):
+    await plugin.start()
+    await plugin.publish()
+    grant = (await read(plugin)).lease
+    await plugin.publish(version=2)
+    await plugin.revoke(grant)
+    assert await plugin.due() == []
+
+
+async def test_a_lease_before_a_change_is_brief_warns_and_triggers_nothing(plugin):
+    await plugin.start()
+    await plugin.publish()
+    await plugin.register(changing=["crm"])
+    answer = await read(plugin)
+    assert (answer.lease.ttl_seconds, answer.lease.max_ttl_seconds) == (10, 10)
+    assert "is being changed now" in answer.warnings[0]
+    assert not [key for key in plugin.storage.entries if key.startswith("leases/")]
+    await plugin.revoke(answer.lease)
+    assert await plugin.due() == []
+
+
+async def test_a_due_version_is_handed_out_briefly_and_a_new_one_in_full(plugin):
+    await plugin.start()
+    await plugin.publish()
+    await plugin.revoke((await read(plugin)).lease)
+    answer = await read(plugin)
+    assert answer.lease.ttl_seconds == 10
+    assert "due for rotation" in answer.warnings[0]
+    await plugin.publish(version=2)
+    assert await plugin.due() == []
+    answer = await read(plugin)
+    assert (answer.data["version"], answer.lease.ttl_seconds, answer.warnings) == (2, 600, ())
+
+
+async def test_a_tainted_mount_marks_nothing_and_still_forgets_its_leases(plugin):
+    await plugin.start()
+    await plugin.publish()
+    grant = (await read(plugin)).lease
+    plugin.system.is_tainted = True
+    await plugin.revoke(grant)
+    assert not [key for key in plugin.storage.entries if key.startswith(("leases/", "due/"))]
+
+
+async def test_revoking_succeeds_without_a_sidecar_and_for_whatever_was_never_lent(plugin):
+    await plugin.start()
+    await plugin.publish()
+    grant = (await read(plugin)).lease
+    await plugin.ask("delete", "published/crm")
+    await plugin.revoke(grant)
+    empty = Lease({"secret_type": grant.internal_data["secret_type"]}, 0, 0, 0, None)
+    await plugin.ask("revoke", "creds/crm", lease=empty)
+
+
+async def test_a_lease_that_ended_without_a_word_is_swept_by_the_tick_and_counts_as_ended(plugin, clock):
+    await plugin.start()
+    await plugin.publish(max_ttl=3600)
+    await read(plugin)
+    clock.advance(3600)
+    await plugin.ask("rollback", "")
+    assert await plugin.due() == []
+    clock.advance(2)
+    await plugin.ask("rollback", "")
+    assert await plugin.due() == [("crm", 1)]
+    assert not [key for key in plugin.storage.entries if key.startswith("leases/")]
+
+
+async def test_the_record_is_written_before_the_answer(plugin):
+    await plugin.start()
+    await plugin.publish()
+    plugin.storage.read_only = True
+    with pytest.raises(Exception, match="readonly"):
+        await read(plugin)
+    plugin.storage.read_only = False
+    grant = (await read(plugin)).lease
+    await plugin.revoke(grant)
+    assert await plugin.due() == [("crm", 1)]
+
+
+async def test_another_process_goes_on_with_the_leases_of_the_one_before(plugin, mounted):
+    await plugin.start()
+    await plugin.publish()
+    one, other = (await read(plugin)).lease, (await read(plugin)).lease
+    anew = mounted(plugin.storage)
+    await anew.start()
+    await anew.revoke(one)
+    assert await anew.due() == []
+    assert (await anew.renew(other)).ttl_seconds == 600
+    await anew.revoke(other)
+    assert await anew.due() == [("crm", 1)]
+
+
+async def test_a_standby_lends_renews_and_revokes_nothing(plugin, mounted):
+    await plugin.start()
+    await plugin.publish()
+    grant = (await read(plugin)).lease
+    before = dict(plugin.storage.entries)
+    storage = MemoryStorage()
+    storage.entries = dict(before)
+    standby = mounted(storage, standby=True)
+    await standby.start()
+    for request in (read(standby), standby.renew(grant), standby.revoke(grant)):
+        with pytest.raises(ForwardToActive):
+            await request
+    assert storage.entries == before
+
+
+async def test_an_unknown_or_deleted_role_is_not_lent(plugin):
+    await plugin.start()
+    told = await plugin.register()
+    await plugin.register(published=_digest_of(told))
+    with pytest.raises(CallerError, match="no published role 'crm'"):
+        await read(plugin)
+    await plugin.publish(version=2, password="", deleted=True)
+    with pytest.raises(CallerError, match="'crm' was deleted") as refused:
+        await read(plugin)
+    assert refused.value.status == 404
+
+
+async def test_a_renewal_for_a_role_that_was_deleted_ends_soon(plugin):
+    await plugin.start()
+    await plugin.publish()
+    grant = (await read(plugin)).lease
+    await plugin.publish(version=2, password="", deleted=True)
+    assert (await plugin.renew(grant)).ttl_seconds == 2
+    assert (await plugin.renew(replace(grant, max_ttl_seconds=2))).ttl_seconds == 2
+
+
+def _digest_of(told):
+    return digest((told.held or {}).items())

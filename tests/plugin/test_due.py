@@ -1,0 +1,129 @@
+"""Due marks, and waking the sidecar that serves them."""
+
+import asyncio
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_plugin_sdk.logical.storage import MemoryStorage
+from vault_salesforce_contract.published import PublishedCredential
+from vault_salesforce_contract.registration import DueMark
+from vault_salesforce_plugin.credentials import Credentials
+from vault_salesforce_plugin.due import DueMarks
+
+THIRD = PublishedCredential(
+    username="app@example.com",
+    password=SecretStr("secret"),
+    version=3,
+    rotation_id="third",
+    last_vault_rotation=dt.datetime(2030, 1, 1, tzinfo=dt.UTC),
+    login_url="https://login.example.com",
+)
+MARK = DueMark("crm", 3, "third")
+
+
+class Due:
+    """Marks over storage in memory; counts the wakes."""
+
+    def __init__(self, storage=None):
+        self.storage = storage or MemoryStorage()
+        self.credentials = Credentials(self.storage)
+        self.wakes = 0
+        self.marks = DueMarks(self.storage, self.credentials, self.wake)
+
+    def wake(self):
+        self.wakes += 1
+
+
+@pytest.fixture
+def due():
+    return Due()
+
+
+async def test_a_mark_wakes_a_sidecar_once_and_outlives_the_process(due):
+    await due.credentials.put("crm", THIRD)
+    await due.marks.mark(MARK)
+    await due.marks.mark(MARK)
+    assert due.wakes == 1
+    anew = Due(due.storage)
+    assert await anew.marks.all() == (MARK,)
+    assert await anew.marks.is_due("crm")
+
+
+@pytest.mark.parametrize(
+    "follower",
+    [
+        pytest.param(replace(THIRD, version=4, rotation_id="fourth"), id="another version"),
+        pytest.param(replace(THIRD, version=4, rotation_id="fourth", deleted=True), id="the role is deleted"),
+        pytest.param(replace(THIRD, rotate_on_lease_end="never"), id="leases shall not rotate any more"),
+    ],
+)
+async def test_a_mark_is_void_once_it_means_nothing_and_then_leaves_storage(due, follower):
+    await due.credentials.put("crm", THIRD)
+    await due.marks.mark(MARK)
+    await due.credentials.put("crm", follower)
+    assert await due.marks.all() == ()
+    assert not await due.marks.is_due("crm")
+    assert "due/crm" in due.storage.entries
+    await due.marks.prune()
+    assert "due/crm" not in due.storage.entries
+
+
+async def test_a_mark_that_means_something_is_not_pruned(due):
+    await due.credentials.put("crm", THIRD)
+    await due.marks.mark(MARK)
+    await due.marks.prune()
+    assert await due.marks.all() == (MARK,)
+
+
+async def test_a_due_version_after_a_void_mark_is_marked_anew(due):
+    await due.credentials.put("crm", THIRD)
+    await due.marks.mark(MARK)
+    await due.credentials.put("crm", replace(THIRD, version=4, rotation_id="fourth"))
+    fourth = DueMark("crm", 4, "fourth")
+    await due.marks.mark(fourth)
+    assert await due.marks.all() == (fourth,)
+    assert due.wakes == 2
+
+
+async def test_a_standby_reads_marks_anew_after_another_node_wrote(due):
+    await due.credentials.put("crm", THIRD)
+    standby = Due(due.storage)
+    assert await standby.marks.all() == ()
+    await due.marks.mark(MARK)
+    standby.marks.invalidate()
+    assert await standby.marks.all() == (MARK,)
+
+
+async def test_the_end_of_a_lease_wakes_a_sidecar_that_can_be_reached(plugin, stand_in):
+    gone, door = stand_in("one"), stand_in("two")
+    await plugin.start()
+    await gone.join(plugin)
+    await door.join(plugin)
+    gone.close()
+    await plugin.publish("crm")
+    await plugin.revoke((await plugin.ask("read", "creds/crm")).lease)
+    assert await asyncio.to_thread(door.woken.wait, 5)
+
+
+async def test_a_start_wakes_the_sidecars_known_from_before_for_they_have_the_old_key(mounted, stand_in):
+    storage, door = MemoryStorage(), stand_in()
+    before = mounted(storage)
+    await before.start()
+    await door.join(before)
+    await mounted(storage, standby=True).start()
+    assert not door.woken.is_set()
+    await mounted(storage).start()
+    assert await asyncio.to_thread(door.woken.wait, 5)
+
+
+async def test_a_lost_wake_fails_nothing(plugin, stand_in):
+    door = stand_in()
+    await plugin.start()
+    await door.join(plugin)
+    door.close()
+    await plugin.publish("crm")
+    await plugin.revoke((await plugin.ask("read", "creds/crm")).lease)
+    assert await plugin.due() == [("crm", 1)]

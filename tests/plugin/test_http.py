@@ -1,0 +1,201 @@
+"""HTTPS to a server that is known by its one certificate."""
+
+import asyncio
+import datetime as dt
+import json
+import socket
+import threading
+from contextlib import closing
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from vault_salesforce_plugin.http import Busy, Http, Lost, Target, Unreachable
+
+
+@pytest.fixture
+def http():
+    made = Http()
+    yield made
+    made.close()
+
+
+def target(door):
+    return Target.of(door.url, door.certificate)
+
+
+async def test_the_answer_comes_with_its_status_and_body(http, stand_in):
+    door = stand_in()
+    answer = await http.send(target(door), "POST", "/v1/rotate/crm", body=b"{}", limit_seconds=5)
+    assert answer.status == 401
+    assert json.loads(answer.body)["code"] == "unknown_key"
+
+
+async def test_a_server_with_another_certificate_is_not_reached_and_gets_no_request(http, stand_in):
+    door, impostor = stand_in("one"), stand_in("two")
+    with pytest.raises(Unreachable, match="certificate"):
+        await http.send(Target.of(impostor.url, door.certificate), "POST", "/v1/x", limit_seconds=5)
+    assert impostor.strangers == 0
+
+
+async def test_a_closed_port_is_not_reached(http, stand_in):
+    door = stand_in()
+    at = target(door)
+    door.close()
+    with pytest.raises(Unreachable):
+        await http.send(at, "POST", "/v1/x", limit_seconds=5)
+
+
+async def test_a_port_that_accepts_and_says_nothing_is_not_reached(stand_in):
+    http = Http()
+    with closing(socket.create_server(("127.0.0.1", 0))) as mute:
+        at = Target.of(f"https://127.0.0.1:{mute.getsockname()[1]}", stand_in().certificate)
+        with pytest.raises(Unreachable):
+            await http.send(at, "POST", "/v1/x", limit_seconds=0.1)
+    http.close()
+
+
+async def test_no_answer_within_the_limit_is_an_unknown_outcome(http, stand_in):
+    door = stand_in()
+    door.hang()
+    with pytest.raises(Lost):
+        await http.send(target(door), "POST", "/v1/x", limit_seconds=0.2)
+
+
+async def test_an_answer_in_drops_is_cut_at_the_limit(http, stand_in):
+    door = stand_in()
+    ended = threading.Event()
+
+    def drip(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        try:
+            while not door.released.wait(0.02):
+                handler.wfile.write(b"X-Drop: 1\r\n")
+        except OSError:
+            ended.set()
+
+    door.raw = drip
+    with pytest.raises(Lost):
+        await http.send(target(door), "GET", "/v1/x", limit_seconds=0.2)
+    assert await asyncio.to_thread(ended.wait, 5), "the connection must be gone, not only the caller"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", b"not HTTP at all\r\n\r\n"],
+    ids=["closed without a byte", "closed in the middle", "not HTTP"],
+)
+async def test_a_broken_answer_is_an_unknown_outcome(http, stand_in, sent):
+    door = stand_in()
+    door.raw = lambda handler: handler.wfile.write(sent)
+    with pytest.raises(Lost):
+        await http.send(target(door), "POST", "/v1/x", limit_seconds=5)
+
+
+async def test_a_redirect_is_an_answer_and_is_not_followed(http, stand_in):
+    door, elsewhere = stand_in("one"), stand_in("two")
+
+    def redirect(handler):
+        handler.send_response(307)
+        handler.send_header("Location", f"{elsewhere.url}/v1/x")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    door.raw = redirect
+    assert (await http.send(target(door), "POST", "/v1/x", limit_seconds=5)).status == 307
+    assert elsewhere.strangers == 0
+
+
+async def test_proxy_variables_are_not_heeded(http, stand_in, monkeypatch):
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert (await http.send(target(stand_in()), "POST", "/wake", limit_seconds=5)).status == 204
+
+
+async def test_when_all_places_are_taken_the_next_is_refused_at_once_and_later_let_in(stand_in):
+    http = Http(threads=1, reserved=0, queue=0)
+    door = stand_in()
+    door.hang()
+    first = asyncio.create_task(http.send(target(door), "POST", "/v1/x", limit_seconds=10))
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await http.send(target(door), "POST", "/v1/x", limit_seconds=10)
+    door.released.set()
+    with pytest.raises(Lost):
+        await first
+    door.raw = None
+    assert (await http.send(target(door), "POST", "/wake", limit_seconds=10)).status == 204
+    http.close()
+
+
+async def test_patient_requests_leave_threads_to_the_others(stand_in):
+    http = Http(threads=2, reserved=1, queue=0)
+    door, brisk = stand_in("one"), stand_in("two")
+    door.hang()
+    first = asyncio.create_task(http.send(target(door), "POST", "/v1/x", limit_seconds=10, patient=True))
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await http.send(target(door), "POST", "/v1/x", limit_seconds=10, patient=True)
+    assert (await http.send(target(brisk), "POST", "/wake", limit_seconds=10)).status == 204
+    door.released.set()
+    with pytest.raises(Lost):
+        await first
+    http.close()
+
+
+async def test_a_request_that_waits_too_long_for_a_thread_is_never_sent(stand_in):
+    http = Http(threads=1, reserved=0, queue=1)
+    door, other = stand_in("one"), stand_in("two")
+    door.hang()
+    first = asyncio.create_task(http.send(target(door), "POST", "/v1/x", limit_seconds=10))
+    await asyncio.sleep(0)
+    with pytest.raises(Unreachable):
+        await http.send(target(other), "POST", "/wake", limit_seconds=0.1)
+    door.released.set()
+    with pytest.raises(Lost):
+        await first
+    http.close()
+    assert other.wakes == 0
+
+
+async def test_a_closed_pool_begins_nothing(stand_in):
+    http = Http()
+    http.close()
+    with pytest.raises(Unreachable):
+        await http.send(target(stand_in()), "POST", "/wake", limit_seconds=1)
+
+
+def self_signed():
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "one")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .sign(key, SHA256())
+    )
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:1", "https://127.0.0.1", "https://:1", "https://a:b@c:1", "https://h:1/x", "https://h:x", ""],
+)
+def test_an_address_is_https_with_host_and_port(url):
+    with pytest.raises(ValueError, match="url"):
+        Target.of(url, self_signed())
+
+
+@pytest.mark.parametrize("pem", ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_a_certificate_is_one_certificate(pem):
+    with pytest.raises(ValueError, match="certificate"):
+        Target.of("https://127.0.0.1:1", pem)
+
+
+def test_two_certificates_are_one_too_many():
+    with pytest.raises(ValueError, match="certificate"):
+        Target.of("https://127.0.0.1:1", self_signed() + self_signed())

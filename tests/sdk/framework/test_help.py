@@ -1,0 +1,44 @@
+"""Path-help."""
+
+from vault_plugin_sdk.framework.fields import BOOLEAN, TEXT, Field
+from vault_plugin_sdk.framework.help import backend_help, find, path_help
+from vault_plugin_sdk.framework.path import Description
+
+ROLE = Description(
+    "roles/{name}",
+    help="A role.",
+    fields={
+        "kind": Field(TEXT, "Its kind.", choices=("a", "b"), immutable=True),
+        "on": Field(BOOLEAN, "Whether it is on.", default=True),
+    },
+    query={"brief": Field(BOOLEAN, "Say less.", default=False)},
+    detail="More.",
+)
+INFO = Description("info", help="Info.")
+
+
+def test_a_paths_help_tells_its_fields_with_kind_choices_and_default():
+    text = path_help(ROLE)
+    for part in ("roles/{name}", "A role.", "More.", "## FIELDS", "kind (string, a | b, required, set once)"):
+        assert part in text
+    assert "on (boolean, default True)" in text
+    assert "## PARAMETERS OF A READ" in text
+
+
+def test_a_path_without_fields_says_nothing_of_them():
+    assert "##" not in path_help(INFO)
+
+
+def test_the_engines_help_has_a_line_for_each_path():
+    text = backend_help("An engine.", [ROLE, INFO])
+    assert text.startswith("An engine.")
+    assert text.index("roles/{name}") < text.index("info")
+
+
+def test_a_path_and_its_collection_have_one_help():
+    assert find([ROLE, INFO], "roles/crm") is ROLE
+    assert find([ROLE, INFO], "roles/") is ROLE
+    assert find([ROLE, INFO], "roles") is ROLE
+    assert find([ROLE, INFO], "info") is INFO
+    assert find([ROLE, INFO], "") is None
+    assert find([ROLE, INFO], "other") is None

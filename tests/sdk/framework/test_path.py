@@ -1,0 +1,134 @@
+"""Patterns, names, and finding the handler of a request."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vault_plugin_sdk.framework.fields import DURATION, TEXT, Field
+from vault_plugin_sdk.framework.path import MAX_NAME, Description, Path, Router, check_name
+from vault_plugin_sdk.logical.errors import CallerError
+from vault_plugin_sdk.logical.request import Caller, Operation, Request
+from vault_plugin_sdk.logical.response import Response
+
+CREATE, READ, UPDATE, DELETE, LIST = (
+    Operation.CREATE,
+    Operation.READ,
+    Operation.UPDATE,
+    Operation.DELETE,
+    Operation.LIST,
+)
+NAMES = st.from_regex(r"\A[A-Za-z0-9_]([A-Za-z0-9_.-]{0,60}[A-Za-z0-9_])?\Z")
+
+
+def said(word):
+    return lambda context, caller, **arguments: Response(data={"said": word} | arguments)
+
+
+ROLE = Path(
+    Description(
+        "roles/{name}",
+        help="A role.",
+        fields={"period": Field(DURATION, "Period.", default=60), "note": Field(TEXT, "Note.", default=None)},
+        query={"brief": Field(TEXT, "Brief.", default=None)},
+    ),
+    {READ: said("read"), UPDATE: said("update"), DELETE: said("delete"), LIST: said("list")},
+)
+INFO = Path(Description("info", help="Info."), {READ: said("info")})
+DEEP = Path(Description("a/{one}/b/{two}", help="Deep."), {READ: said("deep"), CREATE: said("create")})
+ROUTER = Router([ROLE, INFO, DEEP])
+
+
+def ask(operation, path, **data):
+    match = ROUTER.resolve(Request(operation, path, data))
+    return match.answer(match.call(None, Caller()))
+
+
+@pytest.mark.parametrize(
+    ("operation", "path", "expected"),
+    [
+        (READ, "roles/crm", {"said": "read", "name": "crm", "brief": None}),
+        (UPDATE, "roles/crm", {"said": "update", "name": "crm", "period": 60, "note": None}),
+        (CREATE, "roles/crm", {"said": "update", "name": "crm", "period": 60, "note": None}),
+        (DELETE, "roles/a.b-c_d", {"said": "delete", "name": "a.b-c_d", "brief": None}),
+        (LIST, "roles/", {"said": "list", "brief": None}),
+        (LIST, "roles", {"said": "list", "brief": None}),
+        (READ, "info", {"said": "info"}),
+        (READ, "a/1/b/2", {"said": "deep", "one": "1", "two": "2"}),
+        (CREATE, "a/1/b/2", {"said": "create", "one": "1", "two": "2"}),
+    ],
+)
+def test_a_request_finds_its_handler_with_names_and_fields(operation, path, expected):
+    assert ask(operation, path).data == expected
+
+
+@pytest.mark.parametrize(
+    ("operation", "path", "status"),
+    [
+        (READ, "nothing", 404),
+        (READ, "roles/a/b", 404),
+        (READ, "", 404),
+        (UPDATE, "info", 405),
+        (UPDATE, "a/1/b/2", 405),
+        (LIST, "a/1/b/2", 405),
+        (READ, "roles/", 400),
+        (READ, "roles/-x", 400),
+        (READ, "roles/x-", 400),
+        (READ, "roles/ä", 400),
+        (READ, "roles/a b", 400),
+        (READ, "roles/" + "x" * 129, 400),
+    ],
+)
+def test_what_finds_none_is_told_apart(operation, path, status):
+    with pytest.raises(CallerError) as refused:
+        ask(operation, path)
+    assert refused.value.status == status
+
+
+def test_an_unknown_field_is_refused_on_a_write_and_a_warning_on_a_read():
+    with pytest.raises(CallerError, match="unknown field 'perod'; did you mean 'period'"):
+        ask(UPDATE, "roles/crm", perod=5)
+    assert ask(READ, "roles/crm", brif="x").warnings == ("unknown field 'brif'; did you mean 'brief'?",)
+
+
+def test_of_many_unknown_fields_only_some_are_named():
+    with pytest.raises(CallerError) as refused:
+        ask(UPDATE, "roles/crm", **{f"field-{number}": 1 for number in range(50_000)})
+    assert refused.value.sentence.count("unknown field") == 10
+
+
+def test_the_name_in_the_path_wins_over_a_field_of_that_name():
+    assert ask(UPDATE, "roles/crm", name="erp").data["name"] == "crm"
+
+
+def test_the_warnings_of_handler_and_router_are_joined_and_none_leave_the_answer_alone():
+    path = Path(ROLE.description, {READ: lambda *_, **__: Response(data={}, warnings=("first",))})
+    match = Router([path]).resolve(Request(READ, "roles/crm", {"x": 1}))
+    assert match.answer(match.call(None, Caller())).warnings == ("first", "unknown field 'x'")
+    assert match.answer(None).warnings == ("unknown field 'x'",)
+    assert ask(READ, "info") == Response(data={"said": "info"})
+
+
+@given(NAMES)
+def test_every_name_of_the_shape_finds_its_path(name):
+    assert ask(READ, f"roles/{name}").data["name"] == name
+
+
+@given(st.text())
+def test_any_path_is_answered_or_refused_by_the_callers_error(path):
+    try:
+        ask(READ, path)
+    except CallerError as error:
+        assert error.status in (400, 404, 405)  # noqa: PT017 - either is right
+
+
+def test_the_longest_name_is_a_name_and_one_more_is_not():
+    check_name("role", "x" * MAX_NAME)
+    with pytest.raises(CallerError, match="role must be"):
+        check_name("role", "x" * (MAX_NAME + 1))
+    with pytest.raises(CallerError):
+        check_name("role", "x\n")
+
+
+def test_a_pattern_tells_its_collection():
+    assert ROLE.description.collection == "roles/"
+    assert INFO.description.collection == "info"
