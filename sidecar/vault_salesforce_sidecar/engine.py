@@ -1,0 +1,251 @@
+"""Engine: builds and owns all that one sidecar runs, and brings it up and down in order."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import structlog
+
+from vault_plugin_sdk.framework.fields import from_stored, to_stored
+from vault_plugin_sdk.logical.errors import OperatorError, TransientError
+from vault_salesforce_contract.api.config import Config
+from vault_salesforce_contract.api.static_roles import StaticRole
+from vault_salesforce_contract.published import PublishedCredential
+from vault_salesforce_sidecar.claims import Claims
+from vault_salesforce_sidecar.clock import Clock, SystemClock
+from vault_salesforce_sidecar.mailbox.mail import Mailbox
+from vault_salesforce_sidecar.mailbox.maildir import open_mailbox
+from vault_salesforce_sidecar.metrics import Metrics
+from vault_salesforce_sidecar.rotation.handed_in import HandedIn
+from vault_salesforce_sidecar.rotation.parts import Parts, PushFailed
+from vault_salesforce_sidecar.rotation.start import Rotations
+from vault_salesforce_sidecar.rotation.ticker import Ticker
+from vault_salesforce_sidecar.salesforce.org import Orgs
+from vault_salesforce_sidecar.settings import Settings
+from vault_salesforce_sidecar.store import Kv, KvUnavailable, Store
+from vault_salesforce_sidecar.vault import mounts
+from vault_salesforce_sidecar.vault.client import Vault
+from vault_salesforce_sidecar.vault.login import Login
+from vault_salesforce_sidecar.vault.register import Registrar
+from vault_salesforce_sidecar.vault.transport import open_pool
+
+log = structlog.get_logger(__name__)
+
+SCHEMA = 1
+STOP_SECONDS = 20.0  # less than gunicorn gives a worker
+RETRY_SECONDS = 2.0
+WATCH_SECONDS = 1.0
+SPARE_CONNECTIONS = 8  # login, heartbeat, ticker, republish
+
+Record = TypeVar("Record")
+
+
+class Engine:
+    """All that one sidecar is. Building it opens nothing; it must be built after the fork.
+
+    Args:
+        settings: What it was told.
+        url: Where the plugin reaches it.
+        certificate: PEM of the certificate that is served there.
+        version: Release of the sidecar.
+        clock: Time.
+        registered: Called when the plugin has answered the first heartbeat.
+
+    Attributes:
+        claims, connections, roles: What is stored besides rotations.
+        rotations, handed_in: The doers.
+        registrar: Knows the plugin.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        url: str,
+        certificate: str,
+        version: str,
+        clock: Clock | None = None,
+        registered: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self._url = url
+        pool = open_pool(settings.vault_ca_cert, settings.slots + settings.web_threads + SPARE_CONNECTIONS)
+        self.vault = Vault(pool, settings.vault_addr, settings.vault_namespace)
+        self.login = Login(self.vault, settings, self.clock)
+        engine_kv = self.vault.kv(settings.engine_kv_mount)
+        self.connections = _store(engine_kv, "config", Config)
+        self.roles = _store(engine_kv, "static-roles", StaticRole)
+        self._orgs = Orgs(self.clock)
+        self.claims = Claims(engine_kv, self.clock, self._exists)
+        self.rotations = Rotations(
+            Parts(
+                engine_kv=engine_kv,
+                creds_kv=self.vault.kv(settings.kv_mount),
+                roles=self.roles,
+                connections=self.connections,
+                open_org=self._orgs.open,
+                open_mailbox=self.open_mailbox,
+                password_from_policy=self.vault.password_from_policy,
+                push=self._push,
+                changed=self._changed,
+                clock=self.clock,
+                instance=settings.instance,
+                counted=self._counted,
+            ),
+            slots=settings.slots,
+        )
+        self.handed_in = HandedIn(self.rotations)
+        self.registrar = Registrar(
+            self.vault,
+            self.rotations,
+            settings,
+            self.clock,
+            url=url,
+            certificate=certificate,
+            version=version,
+            registered=registered,
+        )
+        self._ticker = Ticker(self.rotations, self.clock)
+        self._places = threading.BoundedSemaphore(settings.waiting_places)
+        self._stopping = threading.Event()
+        self._fault: str | None = "starting"
+        # Not a daemon: the process ends only after rotations have come to a durable state.
+        self._thread = threading.Thread(target=self._run, name="engine")
+        self.metrics.watch(in_hand=lambda: len(self.rotations.changing()), ready=lambda: not self.unready())
+
+    def start(self) -> None:
+        """Come up as soon as Vault allows it; returns at once."""
+        self.login.start()
+        self._thread.start()
+
+    def begin_stop(self) -> None:
+        """Come down: rotations stop at a durable state. Only sets a flag, so that a signal's handler may call it."""
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """Come down, and wait for it."""
+        self.begin_stop()
+        self._thread.join(STOP_SECONDS + RETRY_SECONDS)
+
+    def unready(self) -> tuple[str, ...]:
+        """Why requests are not, or not fully, answered; empty while they are."""
+        if self._stopping.is_set():
+            return ("stopping",)
+        reasons = (self.login.reason, self._fault, self.registrar.reason if self._fault is None else None)
+        return tuple(reason for reason in reasons if reason)
+
+    def require_up(self) -> None:
+        """Raises TransientError 503 while the engine comes up or down: nothing was done."""
+        if self._stopping.is_set():
+            raise TransientError("this sidecar is stopping", code="stopping", retry_after_seconds=5)
+        if self._fault:
+            raise TransientError(f"this sidecar is not up: {self._fault}", code="not_up", retry_after_seconds=5)
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[float]:
+        """How long a request may wait for a rotation: `seconds`, or 0 where no place is free."""
+        if seconds <= 0 or not self._places.acquire(blocking=False):
+            yield 0
+            return
+        try:
+            yield seconds
+        finally:
+            self._places.release()
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place for a request that itself calls Salesforce. Raises: TransientError 429, none is free."""
+        with self.waiting(1) as seconds:
+            if not seconds:
+                raise TransientError(
+                    "too many requests wait for Salesforce; nothing was done",
+                    status=HTTPStatus.TOO_MANY_REQUESTS,
+                    code="busy",
+                    retry_after_seconds=2,
+                )
+            yield
+
+    def user_of(self, connection: str) -> str | None:
+        """A role that uses this connection, if there is one."""
+        for name in self.roles.list():
+            role = self.roles.get(name)
+            if role is not None and role.record.config == connection:
+                return name
+        return None
+
+    def open_mailbox(self, config: Config) -> Mailbox | None:
+        """The connection's mailbox; None where it has none. Raises: CallerError 400, the settings allow no such one."""
+        return open_mailbox(config.mailbox, self.settings.mailbox_root) if config.mailbox else None
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._fault = self._bring_up()
+            if self._fault is None:
+                break
+            log.warning("not_up", reason=self._fault)
+            self.clock.wait(self._stopping, RETRY_SECONDS)
+        self._stopping.wait()
+        self._ticker.stop()
+        self.rotations.stop(STOP_SECONDS)
+        self.registrar.stop()
+        self.login.stop()
+        self._orgs.close()
+        log.info("stopped")
+
+    def _bring_up(self) -> str | None:
+        """Start what can only run with Vault; why it could not be, or None."""
+        while not self.clock.wait(self.login.logged_in, WATCH_SECONDS):
+            if self._stopping.is_set():
+                return "stopping"
+        try:
+            faults = mounts.faults(self.vault, self.settings)
+            if faults:
+                return "; ".join(faults)
+            self.rotations.start()
+        except KvUnavailable as exc:
+            return f"{exc.sentence}; {exc.remedy}" if exc.remedy else exc.sentence
+        except Exception:
+            log.exception("start_failed")
+            return "the start failed: the sidecar's log says more"
+        self._ticker.start()
+        self.registrar.start()
+        log.info("up", url=self._url, instance=self.settings.instance)
+        return None
+
+    def _push(self, role: str, credential: PublishedCredential) -> None:
+        try:
+            self.vault.write(f"{self.settings.mount}/published/{role}", to_stored(credential))
+        except KvUnavailable as exc:
+            raise PushFailed(exc.sentence) from exc
+
+    def _counted(self, what: str, how: str) -> None:
+        counter = self.metrics.logins if what == "login" else self.metrics.rotations
+        counter.labels(how).inc()
+
+    def _changed(self) -> None:
+        self.registrar.soon()
+
+    def _exists(self, path: str) -> bool:
+        kind, _, name = path.partition("/")
+        store: Store[Any] = self.connections if kind == "config" else self.roles
+        return store.get(name) is not None
+
+
+def _store(kv: Kv, prefix: str, record: type[Record]) -> Store[Record]:
+    def dump(item: Record) -> Mapping[str, Any]:
+        return {"schema": SCHEMA} | to_stored(item)
+
+    def load(data: Mapping[str, Any]) -> Record:
+        if int(data.get("schema", SCHEMA)) > SCHEMA:
+            raise OperatorError(
+                f"a newer release wrote a record below {prefix}/: this one leaves it alone",
+                status=HTTPStatus.SERVICE_UNAVAILABLE,
+                remedy="run the newer release",
+            )
+        return from_stored(record, data)
+
+    return Store(kv, prefix, dump=dump, load=load)

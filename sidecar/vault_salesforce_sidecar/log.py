@@ -1,0 +1,77 @@
+"""The log: one JSON object per line on stderr, in which nothing that is named like a secret has a value."""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
+
+REDACTED = "(redacted)"
+_SECRET_NAME = re.compile(r"(?i)(?:password|passwd|token|secret|secret_id|private_key|authorization|assertion|sid)$")
+# These print whole requests at DEBUG, passwords and tokens with them.
+_TALKATIVE = ("urllib3", "zeep", "zeep.transports", "hvac", "requests")
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: whatever is a SecretStr, or is named like a secret, loses its value at any depth.
+
+    Nothing secret should reach a log call at all; this is the second line.
+    """
+    return {name: REDACTED if _SECRET_NAME.search(name) else _clean(value) for name, value in event.items()}
+
+
+def configure(level: str, stream: TextIO | None = None) -> None:
+    """Send structlog and the standard library's loggers through one handler.
+
+    Args:
+        level: One of `settings.LEVELS`.
+        stream: Where lines go; stderr where it is not given.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                redact,
+                structlog.processors.JSONRenderer(default=str),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.INFO, root.level))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return REDACTED
+    if isinstance(value, Mapping):
+        return redact(None, "", {str(name): item for name, item in value.items()})
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item) for item in value]
+    return value

@@ -1,0 +1,35 @@
+"""`rotate/<role>`: rotate now, or watch what is under way."""
+
+from vault_plugin_sdk.framework.path import Path
+from vault_plugin_sdk.logical.request import Caller, Operation
+from vault_plugin_sdk.logical.response import Response
+from vault_salesforce_contract.api.rotate import ROTATE
+from vault_salesforce_sidecar.engine import Engine
+
+
+def rotate(
+    engine: Engine,
+    caller: Caller,
+    role: str,
+    *,
+    expected_version: int | None,
+    rotation_id: str | None,
+    wait: int,
+    allow_security_token_wait: bool,
+    force: bool,
+) -> Response:
+    """Begin or join a rotation, and watch it for `wait` seconds where a waiting place is free."""
+    with engine.waiting(wait) as seconds:
+        view = engine.rotations.rotate(
+            role,
+            caller,
+            expected_version=expected_version,
+            rotation_id=rotation_id,
+            wait=seconds,
+            allow_security_token_wait=allow_security_token_wait,
+            force=force,
+        )
+    return view.to_response()
+
+
+PATH = Path(ROTATE, {Operation.UPDATE: rotate})

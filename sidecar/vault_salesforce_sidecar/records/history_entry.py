@@ -1,0 +1,45 @@
+"""What is remembered of each rotation of a role: bounded, and without any secret."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from vault_plugin_sdk.framework.fields import INTEGER, TEXT, TIME, field, from_stored, to_stored
+
+MAX_ENTRIES: Final = 50
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One rotation, as it rests or ended."""
+
+    rotation_id: str = field(TEXT, "Which one.")
+    cause: str = field(TEXT, "Why it began: manual, lease, schedule, create, resync, token, delete …", default="")
+    began: datetime | None = field(TIME, "When it began.", default=None)
+    ended: datetime | None = field(TIME, "When it came to rest.", default=None)
+    outcome: str = field(TEXT, "The state in which it rests.", default="")
+    reason: str = field(TEXT, "Why it rests there.", default="")
+    evidence: str = field(TEXT, "What proved the new password: login, or the weaker record.", default="")
+    version: int = field(INTEGER, "KV version that was current afterwards.", default=0)
+    fault_code: str = field(TEXT, "The last fault's code.", default="")
+    request_id: str = field(TEXT, "Vault's id of the request that began it.", default="")
+    display_name: str = field(TEXT, "Who asked.", default="")
+    entity_id: str = field(TEXT, "Entity of who asked.", default="")
+    accessor: str = field(TEXT, "Token accessor of who asked.", default="")
+
+
+def dump(entries: Sequence[HistoryEntry]) -> dict[str, Any]:
+    """The record at `history/<role>`, newest first."""
+    return {"schema": SCHEMA, "rotations": [to_stored(entry) for entry in entries]}
+
+
+def load(data: Mapping[str, Any]) -> tuple[HistoryEntry, ...]:
+    """The record that `dump` wrote. Raises: ValueError on a bad value."""
+    return tuple(from_stored(HistoryEntry, entry) for entry in data.get("rotations") or ())
+
+
+def remembered(entries: Sequence[HistoryEntry], entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
+    """The entries with this one first, in place of an earlier one of the same rotation; the oldest fall off."""
+    return (entry, *(one for one in entries if one.rotation_id != entry.rotation_id))[:MAX_ENTRIES]

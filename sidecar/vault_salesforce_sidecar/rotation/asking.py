@@ -1,0 +1,260 @@
+"""Requests on an account: each is one check-and-set on its journal entry, and acknowledged after it."""
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Final
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
+from vault_plugin_sdk.logical.request import Caller
+from vault_salesforce_sidecar.records.journal_entry import JournalEntry
+from vault_salesforce_sidecar.rotation import machine
+from vault_salesforce_sidecar.rotation.budget import LOCKOUT_SECONDS, logins_left
+from vault_salesforce_sidecar.rotation.credentials import Credentials, Found
+from vault_salesforce_sidecar.rotation.findings import EXPIRED
+from vault_salesforce_sidecar.rotation.journal import Journal, Now, digest_of, fresh, machine_entry, with_entry
+from vault_salesforce_sidecar.rotation.machine import FREE, REST, Entry, Request, Secret, State
+from vault_salesforce_sidecar.rotation.parts import Account, Parts
+from vault_salesforce_sidecar.rotation.runner import Run, charged_ahead, hold_seconds
+from vault_salesforce_sidecar.store import Conflict, Stored
+
+_TRIES: Final = 8
+_LAG_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Situation:
+    """An account as it is now: the entry was read first, then what KV holds.
+
+    Attributes:
+        account: The account.
+        stored: Its entry; None: there is none yet.
+        record: The entry, or a fresh one.
+        found: What KV holds.
+    """
+
+    account: Account
+    stored: Stored[JournalEntry] | None
+    record: JournalEntry
+    found: Found
+
+    @property
+    def entry(self) -> Entry:
+        """The machine's part of the entry."""
+        return machine_entry(self.record)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether KV's newest version is not the one that we published last: somebody wrote, or deleted, there."""
+        record, found = self.record, self.found
+        if not record.published_version:
+            return False
+        if found.version != record.published_version or found.secret is None:
+            return True
+        return record.state == State.SETTLED and found.secret != self.entry.current
+
+    @property
+    def kv(self) -> tuple[Secret, int]:
+        """What a rotation starts from: KV's pair and version; where nothing is published yet, what the entry knows."""
+        expired = self.record.fault_code == EXPIRED.code and self.record.state == State.WITHDRAWN
+        if self.record.published_version and self.found.secret is not None and not expired:
+            return self.found.secret, self.found.version
+        return self.entry.current, self.found.version
+
+
+class Desk:
+    """Writes requests into the journal.
+
+    Args:
+        parts: The world.
+        journal: The entries.
+        credentials: What KV holds.
+        least_hold_seconds: See `runner.hold_seconds`.
+    """
+
+    def __init__(self, parts: Parts, journal: Journal, credentials: Credentials, least_hold_seconds: int) -> None:
+        self._parts, self._journal, self._credentials = parts, journal, credentials
+        self._least_hold_seconds = least_hold_seconds
+
+    def look(self, account: Account) -> Situation:
+        """The account as it is now.
+
+        Raises:
+            CallerError: 409: the account belongs to another role.
+            OperatorError: This release cannot read the entry.
+            TransientError: KV lags behind the entry.
+            KvUnavailable: Vault did not say.
+        """
+        try:
+            stored = self._journal.get(account.username)
+            record = stored.record if stored else fresh(account.username, account.name)
+            machine_entry(record)
+        except ValueError as exc:
+            raise OperatorError(
+                f"the journal entry of {account.username!r} cannot be used: {exc}",
+                status=HTTPStatus.SERVICE_UNAVAILABLE,
+                code="unreadable_entry",
+                remedy="run the release that wrote it, or a later one",
+            ) from exc
+        if record.role != account.name and record.state != State.DELETED and self._owns(record):
+            raise CallerError(
+                f"the user {account.username!r} belongs to role {record.role!r}",
+                status=HTTPStatus.CONFLICT,
+                code="account_taken",
+            )
+        return Situation(account, stored, record, self._read_kv(account, record))
+
+    def ask(
+        self,
+        account: Account,
+        request: Request,
+        secret: Secret | None,
+        change: Callable[[Situation, JournalEntry], JournalEntry] = lambda _, record: record,
+        allow: Callable[[Situation], None] = lambda _: None,
+    ) -> Run:
+        """Ask something of an account that is at rest, and hold it from then on.
+
+        Args:
+            account: Whose.
+            request: What.
+            secret: As for `machine.ask`.
+            change: Adds to the record what the machine does not know.
+            allow: Raises where it must not be done as things are.
+
+        Raises:
+            CallerError: 409: the account is in hand, or not in a state for this.
+            TransientError: 429: no attempt is left; nothing was done.
+            KvUnavailable: Vault did not say whether it was written.
+        """
+        for _ in range(_TRIES):
+            situation = self.look(account)
+            allow(situation)
+            asked = machine.ask(situation.entry, request, secret, situation.kv)
+            if asked is None:
+                raise not_now(account.name, situation.record)
+            now = Now(self._parts.clock.now(), self._parts.instance, hold_seconds(account, self._least_hold_seconds))
+            may_look = not account.role.self_managed
+            asked, charged = charged_ahead(asked, account.role, may_look=may_look)
+            record = change(situation, with_entry(situation.record, asked, now))
+            at = self._parts.clock.monotonic()
+            try:
+                version = situation.stored.version if situation.stored else None
+                stored = self._journal.put(account.username, record, version)
+            except Conflict:
+                continue
+            return Run(account, stored, at, charged=charged)
+        raise TransientError("somebody else is writing this account's entry", code="busy", retry_after_seconds=1)
+
+    def edit(self, account: Account, change: Callable[[Situation], JournalEntry | None]) -> Stored[JournalEntry] | None:
+        """Write the entry without beginning anything; `change` returns None where nothing is to be written."""
+        for _ in range(_TRIES):
+            situation = self.look(account)
+            record = change(situation)
+            if record is None:
+                return situation.stored
+            try:
+                version = situation.stored.version if situation.stored else None
+                return self._journal.put(account.username, record, version)
+            except Conflict:
+                continue
+        raise TransientError("somebody else is writing this account's entry", code="busy", retry_after_seconds=1)
+
+    def _owns(self, record: JournalEntry) -> bool:
+        role = self._parts.roles.get(record.role)
+        return role is not None and role.record.username.lower() == record.username.lower()
+
+    def _read_kv(self, account: Account, record: JournalEntry) -> Found:
+        """What KV holds; a standby that lags behind what the entry names is asked again."""
+        for _ in range(_TRIES):
+            found = self._credentials.read(account.name)
+            if record.role != account.name or found.version >= record.published_version:
+                return found
+            self._parts.clock.wait(threading.Event(), _LAG_SECONDS)
+        raise TransientError(
+            f"KV shows version {found.version} of {account.name!r}, the journal names {record.published_version}",
+            code="kv_behind",
+            remedy="see whether Vault was restored from an older snapshot",
+            retry_after_seconds=1,
+        )
+
+
+def begun(record: JournalEntry, caller: Caller, cause: str, rotation_id: str | None = None) -> JournalEntry:
+    """The record of a rotation that begins: a new id, who asked, and nothing of the one before."""
+    return replace(
+        record,
+        rotation_id=rotation_id or new_rotation_id(),
+        cause=cause,
+        request_id=caller.request_id,
+        display_name=caller.display_name,
+        entity_id=caller.entity_id,
+        accessor=caller.accessor,
+        began=record.since,
+        evidence="",
+        fault_code="",
+        fault_cause="",
+        fault_remedy="",
+        mark="",
+        mailbox_mark=None,
+        tokens_tried=(),
+        token_mailed=False,
+        queued="",
+        queued_by="",
+    )
+
+
+def again(record: JournalEntry, caller: Caller) -> JournalEntry:
+    """The record of a new round with the same candidate: a token that was tried before the round may be tried again."""
+    return replace(
+        record,
+        request_id=caller.request_id,
+        display_name=caller.display_name,
+        entity_id=caller.entity_id,
+        accessor=caller.accessor,
+        tokens_tried=(),
+        fault_code="",
+        fault_cause="",
+        fault_remedy="",
+    )
+
+
+def with_token_tried(record: JournalEntry, token: SecretStr, *, mailed: bool) -> JournalEntry:
+    """The record in which this token counts as tried."""
+    tried = {*record.tokens_tried, digest_of(record, token)}
+    return replace(record, tokens_tried=tuple(sorted(tried)), token_mailed=mailed)
+
+
+def new_rotation_id() -> str:
+    """A random id."""
+    return secrets.token_hex(16)
+
+
+def not_now(role: str, record: JournalEntry) -> CallerError:
+    """The error for a request that does not fit the state."""
+    state = State(record.state)
+    what = "is being rotated" if state not in REST else f"is {state.value.replace('_', ' ')}"
+    return CallerError(f"role {role!r} {what}", status=HTTPStatus.CONFLICT, code="wrong_state")
+
+
+def check_budget(situation: Situation, failed_logins: Callable[[], int | None], mount: str) -> None:
+    """Raises TransientError 429 where no login may be made; the org's own counter has the last word."""
+    if logins_left(situation.record.charges):
+        return
+    counted = failed_logins()
+    if counted is not None and logins_left(counted):
+        return
+    name = situation.account.name
+    raise TransientError(
+        f"no login is left for {situation.account.username!r}: one more failure might lock the user; nothing was done",
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        code="no_attempts_left",
+        remedy=f"see in Salesforce that the user is not locked, then: vault write -f {mount}/unlock/{name}",
+        retry_after_seconds=LOCKOUT_SECONDS,
+    )
+
+
+def is_fresh(entry: Entry) -> bool:
+    """Whether a rotate begins a new rotation here, with a new candidate."""
+    return entry.state in FREE or (entry.state is State.STUCK and entry.candidate is None)

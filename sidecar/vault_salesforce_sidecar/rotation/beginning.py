@@ -1,0 +1,174 @@
+"""How a rotation begins: who may begin one, from which state, and with what."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from http import HTTPStatus
+
+from vault_plugin_sdk.logical.errors import CallerError, EngineError
+from vault_plugin_sdk.logical.request import Caller
+from vault_salesforce_sidecar.records.journal_entry import JournalEntry
+from vault_salesforce_sidecar.rotation import tokens
+from vault_salesforce_sidecar.rotation.actions import Actions
+from vault_salesforce_sidecar.rotation.asking import Situation, again, begun, check_budget, is_fresh
+from vault_salesforce_sidecar.rotation.carrying import Carrier
+from vault_salesforce_sidecar.rotation.chores import HISTORY
+from vault_salesforce_sidecar.rotation.machine import REST, Request, Secret
+from vault_salesforce_sidecar.rotation.parts import Account, open_account
+from vault_salesforce_sidecar.rotation.passwords import new_password
+from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
+from vault_salesforce_sidecar.rotation.runner import Run
+from vault_salesforce_sidecar.rotation.triggers import LEASE, Verdict, judge
+from vault_salesforce_sidecar.store import Stored
+
+
+class Beginning:
+    """Begins rotations, each by one check-and-set, and hands them to the carrier."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier, self._parts, self._desk = carrier, carrier.parts, carrier.desk
+
+    def rotate(
+        self,
+        account: Account,
+        caller: Caller,
+        cause: str,
+        *,
+        allow_token_wait: bool = False,
+        rotation_id: str | None = None,
+        allow: Callable[[Situation], None] = lambda _: None,
+    ) -> Run:
+        """Begin a rotation, or a new round of one that rests with its candidate.
+
+        Args:
+            account: Whose.
+            caller: Who asked.
+            cause: Why.
+            allow_token_wait: Also where somebody may have to hand the new security token in.
+            rotation_id: Its id; None: a new one.
+            allow: Raises where it must not be begun as things are.
+
+        Raises: CallerError 409, TransientError 429, KvUnavailable: nothing was begun.
+        """
+
+        def allowed(situation: Situation) -> None:
+            if situation.entry.state not in REST:
+                return  # the table says no
+            allow(situation)
+            if is_fresh(situation.entry):
+                self._check_fresh(situation, allow_token_wait=allow_token_wait)
+            self.check_budget(situation)
+
+        def change(situation: Situation, record: JournalEntry) -> JournalEntry:
+            if not is_fresh(situation.entry):
+                return again(record, caller)
+            record = self.anew(situation, record, caller, cause, rotation_id)
+            lease = record.began if cause == LEASE else record.last_lease_rotation
+            return replace(record, last_lease_rotation=lease)
+
+        policy = account.role.password_policy
+        password = self._parts.password_from_policy(policy) if policy else new_password(account.username)
+        run = self._desk.ask(account, Request.ROTATE, Secret(password), change, allowed)
+        self._carrier.carry(run)
+        return run
+
+    def trigger(self, role: str, cause: str, version: int | None, rotation_id: str | None) -> bool:
+        """Begin for a trigger, if it may; False: not now. Raises: KvUnavailable, EngineError."""
+        try:
+            account = open_account(self._parts, role)
+        except CallerError as exc:
+            return exc.status == HTTPStatus.NOT_FOUND
+
+        def verdict(situation: Situation) -> Verdict:
+            now = self._parts.clock.now()
+            return judge(account.role, situation.record, cause, version=version, rotation_id=rotation_id, now=now)
+
+        def allow(situation: Situation) -> None:
+            if verdict(situation) is not Verdict.BEGIN:
+                raise CallerError("not now", status=HTTPStatus.CONFLICT)
+
+        situation = self._desk.look(account)
+        if situation.stored is not None:
+            self._carrier.roster.note(situation.stored)
+        first = verdict(situation)
+        if first is not Verdict.BEGIN:
+            return first is Verdict.VOID
+        try:
+            self.rotate(account, Caller(display_name=cause), cause, allow=allow)
+        except EngineError:
+            return False
+        return True
+
+    def queued(self, account: Account, stored: Stored[JournalEntry]) -> None:
+        """Begin the rotation that was asked for while another one ran; where it may not be, it is dropped."""
+        record = stored.record
+        if not record.queued:
+            return
+        caller = Caller(display_name=record.queued_by)
+        try:
+            self.rotate(account, caller, "force", allow_token_wait=True, rotation_id=record.queued)
+        except EngineError:
+            self._desk.edit(account, lambda situation: replace(situation.record, queued="", queued_by=""))
+
+    def anew(
+        self, situation: Situation, record: JournalEntry, caller: Caller, cause: str, rotation_id: str | None = None
+    ) -> JournalEntry:
+        """The record of a rotation that begins; the one before is written into the history first, if that is owed."""
+        if HISTORY in record.owed:
+            self._carrier.chores.remember(situation.record)
+        account = situation.account
+        return replace(
+            begun(record, caller, cause, rotation_id),
+            began=self._parts.clock.now(),
+            owed=tuple(chore for chore in record.owed if chore != HISTORY),
+            wants_token=account.wants_token or (record.wants_token and not account.trusted),
+            role=account.name,
+            username=account.username,
+        )
+
+    def check_budget(self, situation: Situation) -> None:
+        """Raises TransientError 429 where no login may be made."""
+        account = situation.account
+        if account.role.verify == "record":
+            return
+        actions = Actions(account, self._carrier.credentials, self._parts.clock, lambda: None, self._parts.counted)
+        check_budget(situation, actions.failed_logins, self._carrier.mount)
+
+    def _check_fresh(self, situation: Situation, *, allow_token_wait: bool) -> None:
+        account, record, mount = situation.account, situation.record, self._carrier.mount
+        if record.reason == FIRST_TOKEN:
+            raise CallerError(
+                f"role {account.name!r} waits for its first security token",
+                status=HTTPStatus.CONFLICT,
+                code="wrong_state",
+                remedy="press Reset My Security Token as that user",
+            )
+        check_published(situation, mount)
+        if account.role.self_managed and not situation.kv[0].password:
+            raise CallerError(
+                f"no password of role {account.name!r} is known that its user could change",
+                status=HTTPStatus.CONFLICT,
+                code="unpublished",
+                remedy=f"vault write {mount}/resync/{account.name} password=-",
+            )
+        trusted, mailbox = account.trusted, account.mailbox is not None
+        why = tokens.gate(account.role, record, trusted=trusted, mailbox=mailbox)
+        if why is not None and not allow_token_wait:
+            raise CallerError(
+                f"rotating role {account.name!r} might leave its consumers without a security token: {why}; "
+                "set allow_security_token_wait=true to rotate all the same",
+                status=HTTPStatus.CONFLICT,
+                code="allow_security_token_wait",
+                remedy=f"vault write {mount}/rotate/{account.name} allow_security_token_wait=true",
+            )
+
+
+def check_published(situation: Situation, mount: str) -> None:
+    """Raises CallerError 409 where KV's newest version is not ours: it is never logged in with."""
+    if situation.is_foreign:
+        name = situation.account.name
+        raise CallerError(
+            f"the newest KV version of {name!r} is not one that this engine published",
+            status=HTTPStatus.CONFLICT,
+            code="foreign_version",
+            remedy=f"vault write {mount}/resync/{name} try=current",
+        )

@@ -1,0 +1,33 @@
+"""May this login be tried? A failed login counts towards a lockout of the user, ours as anybody's. PURE."""
+
+from typing import Final
+
+# Salesforce lets an administrator choose 3, 5, 10 or no limit, and tells it to nobody who has no more than a session.
+UNKNOWN_LIMIT: Final = 5
+# Failures that we cannot see: a stale consumer's, or a late call of ours.
+RESERVE: Final = 1
+# How long Salesforce locks a user unless told otherwise.
+LOCKOUT_SECONDS: Final = 15 * 60
+
+
+def may_log_in(charges: int, limit: int = UNKNOWN_LIMIT, reserve: int = RESERVE) -> bool:
+    """Whether one more failure would still leave the user unlocked.
+
+    A login is charged before it is sent; a success clears all, a fault that does not count takes its charge back.
+
+    Args:
+        charges: Logins that failed, or may have, since the last one that succeeded.
+        limit: Failures that lock the user.
+        reserve: Failures that are left to others.
+    """
+    return charges + 1 + reserve < limit
+
+
+def logins_left(charges: int, limit: int = UNKNOWN_LIMIT, reserve: int = RESERVE) -> int:
+    """How many logins may still fail one after the other."""
+    return max(0, limit - reserve - 1 - charges)
+
+
+def known_charges(ours: int, failed_logins: int | None) -> int:
+    """The org's own counter in place of ours, where an administrator's session could read it."""
+    return ours if failed_logins is None else failed_logins

@@ -1,0 +1,204 @@
+"""Rotations as jobs: begun, carried on, taken over, and followed by the chores that they owe."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from vault_plugin_sdk.logical.errors import EngineError
+from vault_salesforce_sidecar.records.journal_entry import JournalEntry
+from vault_salesforce_sidecar.rotation import machine, tokens
+from vault_salesforce_sidecar.rotation.asking import Desk
+from vault_salesforce_sidecar.rotation.chores import Chores
+from vault_salesforce_sidecar.rotation.credentials import Credentials
+from vault_salesforce_sidecar.rotation.jobs import Jobs
+from vault_salesforce_sidecar.rotation.journal import Journal, Now, machine_entry, with_entry
+from vault_salesforce_sidecar.rotation.machine import REST, Event, State
+from vault_salesforce_sidecar.rotation.parts import Account, Parts, open_account
+from vault_salesforce_sidecar.rotation.roster import Roster
+from vault_salesforce_sidecar.rotation.runner import Deposed, Run, Runner, Stopped, at_rest, charged_ahead, hold_seconds
+from vault_salesforce_sidecar.rotation.slots import Pool
+from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
+
+log = structlog.get_logger(__name__)
+
+ABANDONED = "its role is gone"
+CHORE_PAUSE_SECONDS = 5.0
+LONGEST_CHORE_PAUSE_SECONDS = 60.0
+
+
+AfterRest = Callable[[Account, Stored[JournalEntry]], None]
+
+
+class Carrier:
+    """Everything that one sidecar's rotations share.
+
+    Args:
+        parts: The world.
+        pool: Where jobs run.
+        least_hold_seconds: See `runner.hold_seconds`.
+    """
+
+    def __init__(self, parts: Parts, pool: Pool, least_hold_seconds: int) -> None:
+        self.parts = parts
+        self.journal = Journal(parts.engine_kv)
+        self.credentials = Credentials(parts.creds_kv)
+        self.desk = Desk(parts, self.journal, self.credentials, least_hold_seconds)
+        self.chores = Chores(parts, self.journal, self.credentials)
+        self.roster = Roster(parts.clock.now, parts.clock.monotonic)
+        self.jobs = Jobs(pool)
+        self.stopping = threading.Event()
+        self.mount = "sf"
+        self.after_rest: AfterRest = lambda _account, _stored: None
+        self.pool = pool
+        self._least_hold_seconds = least_hold_seconds
+        self._lock = threading.Lock()
+        self._rests_until: dict[str, float] = {}  # accounts that are left alone for a while, by the monotonic clock
+        self._chores_failed: dict[str, int] = {}
+
+    def carry(self, run: Run) -> None:
+        """Carry a rotation on that is held by us, after what the account's present job still does."""
+        self.roster.note(run.stored)
+        self.jobs.follow(run.account.username.lower(), lambda: self._carry(run))
+
+    def take_over(self, username: str, known: Stored[JournalEntry]) -> None:
+        """Take an entry in hand over from a holder that crashed or sleeps, and carry it on; to be called in a job."""
+        record = known.record
+        try:
+            account = open_account(self.parts, record.role)
+        except EngineError as exc:
+            log.warning("rotation cannot go on", role=record.role, rotation_id=record.rotation_id, reason=exc.sentence)
+            self._abandon(known)
+            return
+        before = machine_entry(record)
+        resumed = machine.step(before, Event.RESUMED)
+        may_look = not account.role.self_managed
+        resumed, charged = charged_ahead(resumed, account.role, may_look=may_look)
+        hold = hold_seconds(account, self._least_hold_seconds)
+        now = Now(self.parts.clock.now(), self.parts.instance, hold)
+        taken = with_entry(record, resumed, now)
+        if resumed.state in REST:
+            taken = at_rest(taken, now)
+        at = self.parts.clock.monotonic()
+        try:
+            stored = self.journal.put(username, taken, known.version)
+        except Conflict:
+            return  # somebody else took it, or its holder woke
+        log.info("rotation taken over", role=record.role, rotation_id=record.rotation_id, state=record.state)
+        self.roster.note(stored)
+        self._carry(Run(account, stored, at, charged, doubtful=before.state is State.APPLYING))
+
+    def do_chores(self, stored: Stored[JournalEntry]) -> Stored[JournalEntry]:
+        """Do what the entry owes, as far as it can be done now; the entry then."""
+        account = stored.record.username.lower()
+        try:
+            stored = self.chores.do(stored)
+        except (Conflict, KvUnavailable) as exc:
+            log.warning("chores are left", role=stored.record.role, reason=str(exc))
+            self._leave_chores(account)
+            return stored
+        self.roster.note(stored)
+        if stored.record.owed:
+            self._leave_chores(account)
+        else:
+            with self._lock:
+                self._chores_failed.pop(account, None)
+                self._rests_until.pop(account, None)
+        return stored
+
+    def reread(self, username: str) -> Stored[JournalEntry] | None:
+        """The account's entry as KV has it now. Raises: KvUnavailable."""
+        stored = self.journal.get(username)
+        if stored is not None:
+            self.roster.note(stored)
+        return stored
+
+    def rests(self, account: str) -> bool:
+        """Whether the account is left alone for now, after something did not work."""
+        with self._lock:
+            return self._rests_until.get(account, 0.0) > self.parts.clock.monotonic()
+
+    def leave_alone(self, account: str, seconds: float) -> None:
+        """Do nothing for this account by ourselves for so long, at least."""
+        until = self.parts.clock.monotonic() + seconds
+        with self._lock:
+            self._rests_until[account] = max(until, self._rests_until.get(account, until))
+
+    def _carry(self, run: Run) -> None:
+        account = run.account
+        runner = Runner(
+            self.parts,
+            self.journal,
+            self.credentials,
+            run,
+            least_hold_seconds=self._least_hold_seconds,
+            stopping=self.stopping,
+            noted=self.roster.note,
+        )
+        self.parts.changed()
+        try:
+            stored = runner.run()
+        except Deposed:
+            log.info("rotation is somebody else's now", role=account.name)
+            self._reread_quietly(account.username)
+        except Stopped:
+            log.info("rotation left at a durable state", role=account.name)
+        except KvUnavailable as exc:
+            log.warning("rotation waits for Vault", role=account.name, reason=exc.sentence)
+        except Exception:
+            log.exception("rotation failed", role=account.name)
+            self.leave_alone(account.username.lower(), self._least_hold_seconds)
+        else:
+            self._came_to_rest(account, stored)
+        finally:
+            self.parts.changed()
+        # Who waits for the rotation need not wait for these.
+        self.jobs.announce(account.username.lower())
+        if runner.record.state == State.SETTLED:
+            tokens.tidy(account, runner.record)
+        runner.end()
+
+    def _came_to_rest(self, account: Account, stored: Stored[JournalEntry]) -> None:
+        record = stored.record
+        self.parts.counted("rotation", record.state)
+        log.info(
+            "rotation rests",
+            role=account.name,
+            rotation_id=record.rotation_id,
+            state=record.state,
+            reason=record.reason,
+            cause=record.cause,
+            request_id=record.request_id,
+            display_name=record.display_name,
+            entity_id=record.entity_id,
+            version=record.published_version,
+        )
+        self.after_rest(account, self.do_chores(stored))
+
+    def _abandon(self, known: Stored[JournalEntry]) -> None:
+        """A creation that was interrupted before its role was stored comes to nothing; anything else waits."""
+        record, entry = known.record, machine_entry(known.record)
+        if entry.candidate is not None or self.parts.roles.get(record.role) is not None:
+            self.leave_alone(record.username.lower(), self._least_hold_seconds)
+            return
+        now = Now(self.parts.clock.now(), self.parts.instance, 0)
+        given_up = with_entry(record, machine.withdrawn(entry, ABANDONED), now)
+        given_up = replace(given_up, owed=(), refused_digest="", refused_at=None)
+        try:
+            self.roster.note(self.journal.put(record.username, given_up, known.version))
+        except Conflict:
+            return
+
+    def _leave_chores(self, account: str) -> None:
+        with self._lock:
+            failed = self._chores_failed.get(account, 0) + 1
+            self._chores_failed[account] = failed
+        pause = min(CHORE_PAUSE_SECONDS * 2 ** min(failed - 1, 8), LONGEST_CHORE_PAUSE_SECONDS)
+        self.leave_alone(account, pause)
+
+    def _reread_quietly(self, username: str) -> None:
+        try:
+            self.reread(username)
+        except (KvUnavailable, ValueError) as exc:
+            log.warning("entry could not be read", reason=str(exc))

@@ -1,0 +1,178 @@
+"""What is owed after a rotation came to rest, at least once and by whoever sees it owed: push, history, emptying."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_contract.api.static_roles import StaticRole
+from vault_salesforce_contract.published import PublishedCredential
+from vault_salesforce_contract.registration import Held
+from vault_salesforce_sidecar.records import history_entry
+from vault_salesforce_sidecar.records.history_entry import HistoryEntry, remembered
+from vault_salesforce_sidecar.records.journal_entry import JournalEntry
+from vault_salesforce_sidecar.rotation.credentials import Credentials, Found
+from vault_salesforce_sidecar.rotation.journal import Journal
+from vault_salesforce_sidecar.rotation.machine import State
+from vault_salesforce_sidecar.rotation.parts import Parts, PushFailed
+from vault_salesforce_sidecar.rotation.schedule import next_rotation
+from vault_salesforce_sidecar.store import Conflict, Store, Stored
+
+log = structlog.get_logger(__name__)
+
+EMPTY, PUSH, HISTORY = "empty", "push", "history"
+_TRIES = 5
+_CREATION = timedelta(minutes=10)  # of a role whose creation takes longer nothing is owed
+
+
+class Chores:
+    """Does what an entry owes."""
+
+    def __init__(self, parts: Parts, journal: Journal, credentials: Credentials) -> None:
+        self._parts, self._journal, self._credentials = parts, journal, credentials
+        self._history = Store(parts.engine_kv, "history", dump=history_entry.dump, load=history_entry.load)
+
+    def do(self, stored: Stored[JournalEntry]) -> Stored[JournalEntry]:
+        """Do what is owed, and write what is left.
+
+        Raises:
+            KvUnavailable: It stays owed.
+            Conflict: The entry has moved on; what it owes then is known from itself.
+        """
+        record, left = stored.record, set(stored.record.owed)
+        if EMPTY in left:
+            record = self._empty(record)
+            left -= {EMPTY}
+        if PUSH in left and self._pushed(record):
+            left -= {PUSH}
+        if HISTORY in left:
+            self.remember(record)
+            left -= {HISTORY}
+        record = replace(record, owed=tuple(sorted(left)))
+        return stored if record == stored.record else self._journal.put(record.username, record, stored.version)
+
+    def history(self, role: str) -> tuple[HistoryEntry, ...]:
+        """The role's rotations, newest first. Raises: KvUnavailable."""
+        known = self._history.get(role)
+        return known.record if known else ()
+
+    def push(self, name: str, record: JournalEntry) -> bool:
+        """Hand over what KV holds now, if it is a proven version of ours.
+
+        Returns: False where the role is being created, and not there to be pushed yet.
+        Raises: PushFailed, KvUnavailable.
+        """
+        role = None if record.state == State.DELETED else self._parts.roles.get(name)
+        if role is None and record.state != State.DELETED:
+            return record.since is None or self._parts.clock.now() - record.since >= _CREATION
+        found = self._credentials.read(name)
+        # Another version is somebody else's, or that of a rotation which pushes it itself.
+        if record.published_version and found.version == record.published_version:
+            credential = self._credential(role.record, record, found) if role else self._deleted(record)
+            if credential is not None:
+                self._parts.push(name, credential)
+        return True
+
+    def push_former(self, name: str, held: Held) -> None:
+        """Hand over the last, empty version of a role that has no entry any longer. Raises: as `push`."""
+        if self._credentials.read(name).secret is None:
+            self._parts.push(name, self._tombstone("", held, self._parts.clock.now()))
+
+    def _pushed(self, record: JournalEntry) -> bool:
+        try:
+            return self.push(record.role, record)
+        except PushFailed as exc:
+            log.warning("push failed", role=record.role, version=record.published_version, reason=str(exc))
+            return False
+
+    def _deleted(self, record: JournalEntry) -> PublishedCredential:
+        held = Held(record.published_version, record.published_id)
+        return self._tombstone(record.username, held, record.since or self._parts.clock.now())
+
+    def _tombstone(self, username: str, held: Held, when: datetime) -> PublishedCredential:
+        return PublishedCredential(
+            username=username,
+            password=SecretStr(""),
+            version=held.version,
+            rotation_id=held.rotation_id,
+            last_vault_rotation=when,
+            login_url="",
+            deleted=True,
+        )
+
+    def _credential(self, role: StaticRole, record: JournalEntry, found: Found) -> PublishedCredential | None:
+        if found.secret is None:
+            return None
+        now = self._parts.clock.now()
+        hints = role.consumer_hints == "ttl"
+        return PublishedCredential(
+            username=role.username,
+            password=found.secret.password,
+            security_token=found.secret.token or SecretStr(""),
+            version=found.version,
+            rotation_id=record.published_id,
+            last_vault_rotation=found.last_rotation or now,
+            login_url=found.login_url,
+            instance_url=found.instance_url,
+            organization_id=found.organization_id,
+            rotation_period=_period(role, record) if hints else None,
+            next_rotation=next_rotation(role, found.last_rotation, now) if hints else None,
+            ttl=role.ttl,
+            max_ttl=role.max_ttl,
+            rotate_on_lease_end=role.rotate_on_lease_end,
+        )
+
+    def _empty(self, record: JournalEntry) -> JournalEntry:
+        """Move the KV version of a deleted role on, to one that holds nothing."""
+        for _ in range(_TRIES):
+            found = self._credentials.read(record.role)
+            if found.version and found.secret is None:
+                version = found.version
+                break
+            try:
+                now = self._parts.clock.now()
+                version = self._credentials.empty(record.role, found.version, record.rotation_id, now)
+                break
+            except Conflict:  # a rotation that had not heard of it
+                continue
+        else:
+            raise Conflict(record.role)
+        return replace(record, published_version=version, published_id=record.rotation_id)
+
+    def remember(self, record: JournalEntry) -> None:
+        """Write the rotation into the role's history, once. Raises: Conflict, KvUnavailable."""
+        row = HistoryEntry(
+            rotation_id=record.rotation_id,
+            cause=record.cause,
+            began=record.began,
+            ended=record.since,
+            outcome=record.state,
+            reason=record.reason,
+            evidence=record.evidence,
+            version=record.published_version,
+            fault_code=record.fault_code,
+            request_id=record.request_id,
+            display_name=record.display_name,
+            entity_id=record.entity_id,
+            accessor=record.accessor,
+        )
+        for _ in range(_TRIES):
+            known = self._history.get(record.role)
+            rows = remembered(known.record if known else (), row)
+            if known is not None and rows == known.record:
+                return
+            try:
+                self._history.put(record.role, rows, known.version if known else None)
+            except Conflict:  # another account of a role of this name, or another sidecar
+                continue
+            return
+        raise Conflict(record.role)
+
+
+def _period(role: StaticRole, record: JournalEntry) -> int | None:
+    """The whole time between two rotations, as agents need it beside `ttl`."""
+    if role.rotation_period or record.last_rotation is None:
+        return role.rotation_period
+    due = next_rotation(role, record.last_rotation, record.last_rotation)
+    return max(1, int((due - record.last_rotation) / timedelta(seconds=1))) if due else None

@@ -1,0 +1,160 @@
+"""What this sidecar remembers of every role, so that a tick and a list cost no reads."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from vault_salesforce_contract.api.static_roles import StaticRole
+from vault_salesforce_contract.registration import Held
+from vault_salesforce_sidecar.records.journal_entry import JournalEntry
+from vault_salesforce_sidecar.rotation.journal import forgotten
+from vault_salesforce_sidecar.rotation.machine import REST, State
+from vault_salesforce_sidecar.rotation.schedule import next_rotation
+from vault_salesforce_sidecar.store import Stored
+
+FIRST_TOKEN = "waiting for the first security token"  # noqa: S105 - a reason
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An account's entry as it was seen last.
+
+    Attributes:
+        stored: The entry.
+        since: When this very version was first seen, by our own monotonic clock.
+    """
+
+    stored: Stored[JournalEntry]
+    since: float
+
+    @property
+    def record(self) -> JournalEntry:
+        """The entry itself."""
+        return self.stored.record
+
+
+class Roster:
+    """Roles by name and entries by account. Entries of accounts without a role are remembered too."""
+
+    def __init__(self, now: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
+        self._now, self._monotonic = now, monotonic
+        self._lock = threading.Lock()
+        self._roles: dict[str, StaticRole] = {}
+        self._seen: dict[str, Seen] = {}
+        self._due: dict[str, datetime] = {}
+        self._former: dict[str, Held] = {}  # of deleted roles whose account serves another one now
+
+    def know_role(self, name: str, role: StaticRole) -> None:
+        """A role was read or written."""
+        with self._lock:
+            self._roles[name] = role
+        self._reckon(name)
+
+    def forget_role(self, name: str) -> None:
+        """The role is gone."""
+        with self._lock:
+            self._roles.pop(name, None)
+            self._due.pop(name, None)
+
+    def note(self, stored: Stored[JournalEntry]) -> None:
+        """An entry was read or written; an older one than is known changes nothing."""
+        account = stored.record.username.lower()
+        with self._lock:
+            known = self._seen.get(account)
+            if known is not None and known.stored.version >= stored.version:
+                return
+            if known is not None and known.record.role != stored.record.role and known.record.published_id:
+                self._former[known.record.role] = Held(known.record.published_version, known.record.published_id)
+            self._seen[account] = Seen(stored, self._monotonic())
+        self._reckon(stored.record.role)
+
+    def role(self, name: str) -> StaticRole | None:
+        """The role, if it is known."""
+        with self._lock:
+            return self._roles.get(name)
+
+    def roles(self) -> MappingProxyType[str, StaticRole]:
+        """All roles, as they are known now."""
+        with self._lock:
+            return MappingProxyType(dict(self._roles))
+
+    def seen(self, username: str) -> Seen | None:
+        """The account's entry, if one is known."""
+        with self._lock:
+            return self._seen.get(username.lower())
+
+    def due(self, now: datetime) -> list[str]:
+        """The roles whose scheduled time has come."""
+        with self._lock:
+            return [name for name, due in self._due.items() if due <= now]
+
+    def next_rotation(self, name: str) -> datetime | None:
+        """When the role's next scheduled rotation is due."""
+        with self._lock:
+            return self._due.get(name)
+
+    def busy(self) -> list[Seen]:
+        """The entries that somebody has to look after: in hand, waiting for a token, owing something."""
+        with self._lock:
+            return [seen for seen in self._seen.values() if wants_care(seen.record)]
+
+    def entries(self) -> Iterator[Seen]:
+        """Every entry that is known."""
+        with self._lock:
+            return iter(list(self._seen.values()))
+
+    def held(self) -> dict[str, Held]:
+        """What KV holds of each role, deleted ones too, as far as we published it."""
+        with self._lock:
+            records = [seen.record for seen in self._seen.values()]
+            former = dict(self._former)
+        # Of a role that was created anew for another user there are two entries; its version went on counting.
+        records.sort(key=lambda record: record.published_version)
+        return former | {
+            record.role: Held(record.published_version, record.published_id)
+            for record in records
+            if record.published_version and record.published_id
+        }
+
+    def remember_former(self, role: str, held: Held) -> None:
+        """What KV holds of a role that has no entry any longer."""
+        with self._lock:
+            self._former.setdefault(role, held)
+
+    def publisher(self, role: str) -> JournalEntry | None:
+        """The entry that published the role's newest version."""
+        with self._lock:
+            records = [seen.record for seen in self._seen.values() if seen.record.role == role]
+        return max(records, key=lambda record: record.published_version, default=None)
+
+    def _reckon(self, name: str) -> None:
+        """The next scheduled time, anew: whenever the role, its entry or the passing of a window may have moved it."""
+        with self._lock:
+            role = self._roles.get(name)
+            seen = self._seen.get(role.username.lower()) if role else None
+            last = seen.record.last_rotation if seen else None
+            due = next_rotation(role, last, self._now()) if role else None
+            if due is None:
+                self._due.pop(name, None)
+            else:
+                self._due[name] = due
+
+    def pass_windows(self, now: datetime) -> None:
+        """Reckon the roles anew whose scheduled time has come and may have passed."""
+        for name in self.due(now):
+            self._reckon(name)
+
+
+def wants_care(record: JournalEntry) -> bool:
+    """Whether the entry needs somebody, be it only to wait for a mail."""
+    state = State(record.state)
+    if state not in REST or record.owed or record.queued or state is State.AWAITING_TOKEN:
+        return True
+    return record.reason == FIRST_TOKEN
+
+
+def forgets(record: JournalEntry, now: datetime) -> bool:
+    """Whether the entry keeps what it need not keep any longer."""
+    return forgotten(record, now) != record

@@ -1,0 +1,300 @@
+"""Rotations: the face of this package. `rotate` begins or joins, and may wait; `request` only begins."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+
+from vault_plugin_sdk.logical.errors import CallerError, EngineError
+from vault_plugin_sdk.logical.request import Caller
+from vault_salesforce_contract.api.config import Config
+from vault_salesforce_contract.api.static_roles import StaticRole
+from vault_salesforce_contract.registration import Held
+from vault_salesforce_sidecar.records.history_entry import HistoryEntry
+from vault_salesforce_sidecar.records.journal_entry import JournalEntry
+from vault_salesforce_sidecar.rotation import machine, tokens
+from vault_salesforce_sidecar.rotation.asking import Situation, new_rotation_id, not_now
+from vault_salesforce_sidecar.rotation.beginning import Beginning
+from vault_salesforce_sidecar.rotation.carrying import Carrier
+from vault_salesforce_sidecar.rotation.chores import EMPTY, HISTORY, PUSH
+from vault_salesforce_sidecar.rotation.drift import Drift
+from vault_salesforce_sidecar.rotation.journal import Now, fresh, with_entry
+from vault_salesforce_sidecar.rotation.machine import REST, Answer, Request, State
+from vault_salesforce_sidecar.rotation.parts import Account, Parts, PushFailed, open_account
+from vault_salesforce_sidecar.rotation.slots import Pool, Slots
+from vault_salesforce_sidecar.rotation.views import Outlook, RotationView, Status, status_of
+from vault_salesforce_sidecar.rotation.waiting import Waiting
+from vault_salesforce_sidecar.rotation.watching import Watching
+from vault_salesforce_sidecar.store import KvUnavailable
+
+log = structlog.get_logger(__name__)
+
+SLOTS: Final = 64
+HOLD_SECONDS: Final = 25
+
+
+class Rotations:
+    """All rotations of one sidecar; thread-safe.
+
+    Args:
+        parts: The world.
+        slots: How many jobs run at once.
+        hold_seconds: How long a write to an entry is good for, at least.
+        pool: Where jobs run, in place of `slots` threads.
+    """
+
+    def __init__(
+        self, parts: Parts, *, slots: int = SLOTS, hold_seconds: int = HOLD_SECONDS, pool: Pool | None = None
+    ) -> None:
+        self._parts = parts
+        self.carrier = Carrier(parts, pool or Slots(slots), hold_seconds)
+        self.beginning = Beginning(self.carrier)
+        self.waiting = Waiting(self.carrier)
+        self.carrier.after_rest = self.beginning.queued
+        self._watching = Watching(self.carrier, self.beginning)
+        self._drift = Drift(self.carrier)
+        self._loaded = threading.Event()
+
+    @property
+    def mount(self) -> str:
+        """The mount's path, for commands that people paste."""
+        return self.carrier.mount
+
+    @mount.setter
+    def mount(self, path: str) -> None:
+        self.carrier.mount = path.strip("/")
+
+    def start(self) -> None:
+        """Read what there is, and carry on what a process of our own name left in hand. Raises: KvUnavailable."""
+        self._watching.load()
+        self._loaded.set()
+        self._watching.resume()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Stop every rotation after the outside call in hand, at a durable state, without its hold."""
+        self.carrier.stopping.set()
+        self.carrier.pool.stop(timeout_seconds)
+
+    def tick(self) -> None:
+        """Look after what time brings; to be called about every second, by one thread."""
+        if self._loaded.is_set() and not self.carrier.stopping.is_set():
+            self._watching.tick()
+            self._drift.tick()
+
+    def rotate(
+        self,
+        role: str,
+        caller: Caller,
+        *,
+        expected_version: int | None = None,
+        rotation_id: str | None = None,
+        wait: float = 0,
+        allow_security_token_wait: bool = False,
+        force: bool = False,
+        cause: str = "manual",
+    ) -> RotationView:
+        """Begin or join a rotation, and watch it.
+
+        Args:
+            role: Which role.
+            caller: Who asks.
+            expected_version: Only if this is the published version.
+            rotation_id: Only watch this rotation.
+            wait: How many seconds to watch it.
+            allow_security_token_wait: Also where the new security token may have to be handed in.
+            force: One more after the one that is under way.
+            cause: Why.
+
+        Raises:
+            CallerError: 404 no such role or rotation; 409 the version is another one, or it may not begin now.
+            TransientError: 429 no login is left.
+            KvUnavailable: Vault did not say.
+        """
+        account = open_account(self._parts, role)
+        self.carrier.roster.know_role(role, account.role)
+        if rotation_id is not None:
+            return self.waiting.watch(account, rotation_id, wait, joined=True)
+        if expected_version is not None:
+            situation = self.carrier.desk.look(account)
+            if _is_told(situation, expected_version):
+                return self.waiting.watch(account, situation.record.rotation_id, wait, joined=True)
+        try:
+            run = self.beginning.rotate(
+                account,
+                caller,
+                cause,
+                allow_token_wait=allow_security_token_wait,
+                allow=lambda found: _check_version(found, expected_version),
+            )
+        except CallerError as exc:
+            if exc.code != "wrong_state":
+                raise
+            return self._join(account, caller, wait, force=force)
+        return self.waiting.watch(account, run.stored.record.rotation_id, wait, joined=False)
+
+    def request(self, role: str, cause: str, version: int | None, rotation_id: str | None = None) -> bool:
+        """Begin for a trigger. False: not now, ask again; True: begun, under way, or nothing to do any longer."""
+        if not self._loaded.is_set() or self.carrier.stopping.is_set():
+            return False
+        try:
+            return self.beginning.trigger(role, cause, version, rotation_id)
+        except (KvUnavailable, EngineError) as exc:
+            log.warning("a trigger is left for later", role=role, cause=cause, reason=str(exc))
+            return False
+
+    def delete(self, role: str, caller: Caller) -> None:
+        """The role's account rests for good, with its secrets kept for a while; its KV path gets a last, empty version.
+
+        The role's own record is the caller's to delete, afterwards. Raises: KvUnavailable: ask again.
+        """
+        account = open_account(self._parts, role, checked=False)
+
+        def change(situation: Situation) -> JournalEntry | None:
+            asked = machine.ask(situation.entry, Request.DELETE, None, situation.kv)
+            if asked is None:
+                return None
+            now = Now(self._parts.clock.now(), self._parts.instance, 0)
+            record = with_entry(situation.record, asked, now)
+            if situation.entry.state not in REST:
+                self.carrier.chores.remember(replace(record, reason="its role was deleted"))
+            return replace(self.beginning.anew(situation, record, caller, "delete"), owed=(EMPTY, HISTORY, PUSH))
+
+        stored = self.carrier.desk.edit(account, change)
+        if stored is not None:
+            self.carrier.roster.note(stored)
+            done = self.carrier.do_chores(stored)
+            if EMPTY in done.record.owed:
+                raise KvUnavailable(f"the KV path of {role!r} could not be emptied yet; delete the role again")
+        self.carrier.roster.forget_role(role)
+        self._parts.changed()
+
+    def unlock(self, role: str, caller: Caller) -> None:
+        """Count failed logins from zero, on the operator's word; a stuck rotation goes on. Raises: CallerError 409."""
+        account = open_account(self._parts, role)
+
+        def change(situation: Situation) -> JournalEntry:
+            asked = machine.ask(situation.entry, Request.UNLOCK, None, situation.kv)
+            if asked is None:
+                raise not_now(role, situation.record)
+            return replace(situation.record, charges=0, tokens_tried=(), refused_digest="", not_before=None)
+
+        stored = self.carrier.desk.edit(account, change)
+        if stored is None:
+            return
+        self.carrier.roster.note(stored)
+        if State(stored.record.state) is State.STUCK and stored.record.candidate_password is not None:
+            self.beginning.rotate(account, caller, "unlock")
+
+    def status(self, role: str) -> Status:
+        """How the role is, read anew. Raises: CallerError 404, KvUnavailable."""
+        known = self._parts.roles.get(role)
+        if known is None:
+            raise CallerError(f"there is no role {role!r}", status=HTTPStatus.NOT_FOUND)
+        self.carrier.roster.know_role(role, known.record)
+        stored = self.carrier.reread(known.record.username)
+        connection = self._parts.connections.get(known.record.config)
+        config = connection.record if connection else None
+        return self._status(role, known.record, stored.record if stored else None, config)
+
+    def statuses(self) -> dict[str, Status]:
+        """How every role is, from memory. Raises: KvUnavailable."""
+        configs: dict[str, Config | None] = {}
+        found = {}
+        for name, role in self.carrier.roster.roles().items():
+            if role.config not in configs:
+                connection = self._parts.connections.get(role.config)
+                configs[role.config] = connection.record if connection else None
+            seen = self.carrier.roster.seen(role.username)
+            found[name] = self._status(name, role, seen.record if seen else None, configs[role.config])
+        return found
+
+    def history(self, role: str) -> list[HistoryEntry]:
+        """The role's rotations, newest first. Raises: CallerError 404, KvUnavailable."""
+        rows = list(self.carrier.chores.history(role))
+        if not rows and self._parts.roles.get(role) is None:
+            raise CallerError(f"there is no role {role!r}", status=HTTPStatus.NOT_FOUND)
+        return rows
+
+    def changing(self) -> tuple[str, ...]:
+        """The roles whose published password is being replaced, or has been and the new one waits for its token."""
+        here = self._parts.instance
+        return tuple(
+            sorted(
+                seen.record.role
+                for seen in self.carrier.roster.busy()
+                if seen.record.candidate_password is not None
+                and (seen.record.holder == here or seen.record.state == State.AWAITING_TOKEN)
+            )
+        )
+
+    def held(self) -> dict[str, Held]:
+        """What KV holds of every role, deleted ones too."""
+        return self.carrier.roster.held()
+
+    def republish(self, held_by_plugin: Mapping[str, Held]) -> None:
+        """Push what the plugin lacks: proven versions of ours only."""
+        for role, ours in self.held().items():
+            theirs = held_by_plugin.get(role)
+            if theirs == ours or (theirs is not None and theirs.version > ours.version):
+                continue
+            record = self.carrier.roster.publisher(role)
+            try:
+                if record is None:
+                    self.carrier.chores.push_former(role, ours)
+                else:
+                    self.carrier.chores.push(role, record)
+            except (PushFailed, KvUnavailable, EngineError) as exc:
+                log.warning("push failed", role=role, reason=str(exc))
+
+    def _join(self, account: Account, caller: Caller, wait: float, *, force: bool) -> RotationView:
+        """Watch what is under way, or queue one more behind it."""
+        queued = new_rotation_id()
+
+        def change(situation: Situation) -> JournalEntry | None:
+            if situation.entry.state in REST:
+                raise not_now(account.name, situation.record)
+            if not force or situation.record.queued:
+                return None
+            return replace(situation.record, queued=queued, queued_by=caller.display_name)
+
+        stored = self.carrier.desk.edit(account, change)
+        if stored is None:
+            raise CallerError(f"no rotation of role {account.name!r} is under way", status=HTTPStatus.CONFLICT)
+        self.carrier.roster.note(stored)
+        record = stored.record
+        if force:
+            return self.waiting.watch(account, record.queued, wait, joined=record.queued != queued)
+        return self.waiting.watch(account, record.rotation_id, wait, joined=True)
+
+    def _status(self, name: str, role: StaticRole, record: JournalEntry | None, config: Config | None) -> Status:
+        record = record if record is not None and record.role == name else fresh(role.username, name)
+        trusted = config is not None and config.sidecar_address == "trusted"
+        mailbox = config is not None and bool(config.mailbox)
+        gate = tokens.gate(role, record, trusted=trusted, mailbox=mailbox)
+        due = self.carrier.roster.next_rotation(name)
+        return status_of(record, Outlook(name, role, trusted, due, gate, self._parts.clock.now(), self.mount))
+
+
+def _is_told(situation: Situation, expected: int) -> bool:
+    """Whether a rotation from the expected version is in flight or done. Raises CallerError 409: it is another one."""
+    told = machine.answer(situation.entry, situation.found.version, expected)
+    if told is Answer.MISMATCH:
+        raise _stale(situation, expected)
+    return told is not Answer.BEGIN
+
+
+def _check_version(situation: Situation, expected: int | None) -> None:
+    if expected is not None and machine.answer(situation.entry, situation.found.version, expected) is not Answer.BEGIN:
+        raise _stale(situation, expected)
+
+
+def _stale(situation: Situation, expected: int) -> CallerError:
+    return CallerError(
+        f"the published version of {situation.account.name!r} is {situation.found.version}, not {expected}",
+        status=HTTPStatus.CONFLICT,
+        code="stale_version",
+        remedy="read the credential again",
+    )

@@ -1,0 +1,193 @@
+"""What is told of a rotation, and of a role. PURE."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from vault_plugin_sdk.framework.coerce import jsonable
+from vault_plugin_sdk.logical.response import Response
+from vault_salesforce_contract.api.static_roles import StaticRole
+from vault_salesforce_sidecar.records.journal_entry import JournalEntry
+from vault_salesforce_sidecar.rotation import machine
+from vault_salesforce_sidecar.rotation.budget import logins_left
+from vault_salesforce_sidecar.rotation.findings import EXPIRED
+from vault_salesforce_sidecar.rotation.machine import REST, State
+from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
+
+RESET_PAGE = "As that user, open Settings, My Personal Information, Reset My Security Token, and press the button."
+
+
+@dataclass(frozen=True)
+class RotationView:
+    """One rotation as who asked for it sees it.
+
+    Attributes:
+        role: The role.
+        rotation_id: Which rotation.
+        state: The role's state, as in its status.
+        done: It ended with a published version.
+        version: KV's version now.
+        kv_path: Where that is.
+        last_vault_rotation: When that version was made.
+        joined: It was under way already, or is the last one.
+        warning: What to do where it is not done.
+    """
+
+    role: str
+    rotation_id: str
+    state: str
+    done: bool
+    version: int
+    kv_path: str
+    last_vault_rotation: datetime | None
+    joined: bool
+    warning: str | None = None
+
+    def to_response(self) -> Response:
+        """The answer to the client."""
+        data: dict[str, Any] = {name: jsonable(value) for name, value in vars(self).items() if name != "warning"}
+        return Response(data=data, warnings=(self.warning,) if self.warning else ())
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a role is; never a secret. Members that are not known are None.
+
+    Attributes:
+        state: ok, due, rotating, awaiting, parked, drifted, stuck or unpublished.
+        since: Since when.
+        reason: Why, as a sentence; empty where all is well.
+        next_step: One command to paste, or one page of Salesforce's Setup; empty where nothing is to be done.
+        version: The published KV version; 0: none.
+        last_vault_rotation: When it was made.
+        next_rotation: When the next scheduled one is due.
+        token_state: none, proven, unproven (our address is trusted) or awaited.
+        logins_left: How many logins may still fail before no more is made.
+        budget_resets_at: None: a failed login counts until one succeeds, or the role is unlocked.
+        rotation_id: The rotation in flight, or the last one.
+    """
+
+    state: str
+    since: datetime | None
+    reason: str
+    next_step: str
+    version: int
+    last_vault_rotation: datetime | None
+    next_rotation: datetime | None
+    token_state: str
+    logins_left: int
+    budget_resets_at: datetime | None
+    rotation_id: str
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a status is made of, besides the entry.
+
+    Attributes:
+        name: The role's name.
+        role: The role.
+        trusted: The org trusts our address.
+        next_rotation: When the next scheduled rotation is due.
+        gate: Why a trigger may not begin one; None: it may.
+        now: The time of day.
+        mount: Path of the mount.
+    """
+
+    name: str
+    role: StaticRole
+    trusted: bool
+    next_rotation: datetime | None
+    gate: str | None
+    now: datetime
+    mount: str
+
+    def command(self, verb: str, *arguments: str) -> str:
+        """A command line for this role."""
+        force = "" if arguments else "-f "
+        return " ".join([f"vault write {force}{self.mount}/{verb}/{self.name}", *arguments])
+
+
+def status_of(record: JournalEntry, outlook: Outlook) -> Status:
+    """The role's status."""
+    state, reason, next_step = _judged(record, outlook)
+    return Status(
+        state=state,
+        since=record.since,
+        reason=reason,
+        next_step=next_step,
+        version=record.published_version,
+        last_vault_rotation=record.last_rotation,
+        next_rotation=outlook.next_rotation,
+        token_state=_token_state(record, outlook),
+        logins_left=logins_left(record.charges),
+        budget_resets_at=None,
+        rotation_id=record.rotation_id,
+    )
+
+
+def sentence(record: JournalEntry) -> str:
+    """Why the entry rests where it rests, with what the last fault said."""
+    reason = _REASONS.get(record.reason, record.reason)
+    fault = f"{record.fault_cause} {record.fault_remedy}".strip()
+    return f"{reason[:1].upper()}{reason[1:]}. {fault}".strip() if reason else fault
+
+
+_REASONS = {
+    machine.TOKEN_MISSING: "the new security token is missing",
+    machine.TOKEN_REFUSED: "the security token was refused, another one is needed",
+    machine.NEITHER: "neither the old nor the new password logs in; the user may be locked",
+    machine.CURRENT_REFUSED: "the published password does not log in: the user may be locked, or somebody changed it",
+    machine.OUT_OF_TRIES: "three changes were sent and none took effect",
+    machine.NO_ATTEMPTS: "no login is left before the user might be locked",
+    machine.DOOR_SHUT: "no login can succeed now",
+    machine.FOREIGN_VERSION: "somebody else wrote the KV version",
+    machine.CHANGED_OUTSIDE: "the password was changed outside",
+    machine.CHANGE_REFUSED: "Salesforce refused the new password, the old one is live",
+    machine.GIVEN_REFUSED: "what was handed in does not log in",
+    machine.GIVEN_USELESS: "what was handed in does not log in",
+}
+
+
+def _judged(record: JournalEntry, outlook: Outlook) -> tuple[str, str, str]:
+    """State, reason and next step."""
+    state = State(record.state)
+    if state not in REST:
+        return "rotating", f"{state.value}: it goes on by itself", f"vault read {outlook.mount}/status/{outlook.name}"
+    if record.reason == FIRST_TOKEN:
+        return "awaiting", "the mail with the first security token has not come yet", RESET_PAGE
+    if state is State.AWAITING_TOKEN:
+        return "awaiting", sentence(record), outlook.command("security-token", "security_token=-")
+    if state is State.STUCK:
+        name = "drifted" if record.reason == machine.CHANGED_OUTSIDE else "stuck"
+        return name, sentence(record), _way_out(record, outlook)
+    if not record.published_version:
+        expired = record.fault_code == EXPIRED.code
+        rotatable = expired or not outlook.role.self_managed
+        step = outlook.command("rotate") if rotatable else outlook.command("resync", "password=-")
+        return ("due" if expired else "unpublished"), sentence(record) or "nothing has been published yet", step
+    due = outlook.next_rotation is not None and outlook.next_rotation <= outlook.now
+    if due and outlook.gate is not None:
+        return "parked", f"due, but {outlook.gate}", outlook.command("rotate", "allow_security_token_wait=true")
+    if state is State.WITHDRAWN and record.reason not in ("", machine.GIVEN_REFUSED):
+        return "parked", sentence(record), _way_out(record, outlook)
+    return ("due" if due else "ok"), sentence(record) if record.reason else "", ""
+
+
+def _way_out(record: JournalEntry, outlook: Outlook) -> str:
+    """The one command that, once Salesforce lets the user in, comes to a published and live password."""
+    if not logins_left(record.charges):
+        return outlook.command("unlock")
+    if record.reason == machine.CHANGED_OUTSIDE and outlook.role.self_managed:
+        return outlook.command("resync", "password=-")
+    return outlook.command("rotate")
+
+
+def _token_state(record: JournalEntry, outlook: Outlook) -> str:
+    if outlook.role.security_token_from == "none" and not record.wants_token:  # noqa: S105 - where tokens come from
+        return "none"
+    if outlook.trusted:
+        return "unproven"
+    if record.state == State.AWAITING_TOKEN or record.reason == FIRST_TOKEN:
+        return "awaited"
+    return "proven" if record.current_token and record.published_version else "none"

@@ -1,0 +1,172 @@
+"""The sidecar's process: settings, the listening socket, gunicorn around one worker, and its end."""
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
+
+import flask
+import structlog
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from vault_salesforce_sidecar import log as logs
+from vault_salesforce_sidecar.doors.app import create_app
+from vault_salesforce_sidecar.doors.tls import OwnCertificate, make_certificate
+from vault_salesforce_sidecar.engine import Engine
+from vault_salesforce_sidecar.settings import Settings, SettingsFault, from_environ, misspelt
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 30  # how long gunicorn lets a worker come to its end
+KEEP_ALIVE_SECONDS = 15
+PR_SET_PDEATHSIG = 1  # Source: prctl(2)
+USAGE_STATUS = 2
+
+
+def main(environ: Mapping[str, str]) -> None:
+    """Run the sidecar until SIGTERM.
+
+    Args:
+        environ: Settings, see `settings.Settings`.
+
+    Raises: SystemExit: at the end; with status 2 where the settings are wrong, which stderr then lists.
+    """
+    try:
+        settings = from_environ(environ, socket.gethostname())
+    except SettingsFault as exc:
+        sys.stderr.writelines(f"vault-salesforce sidecar: {fault}\n" for fault in exc.faults)
+        raise SystemExit(USAGE_STATUS) from None
+    logs.configure(settings.log_level)
+    for sentence in misspelt(environ):
+        log.warning("settings", reason=sentence)
+    if settings.ready_file:
+        Path(settings.ready_file).unlink(missing_ok=True)
+    listener = _listen(settings.listen_host, settings.listen_port)
+    url = settings.advertised_url.rstrip("/") or _url_of(listener)
+    log.info("listening", url=url, instance=settings.instance)
+    certificate = make_certificate(settings.instance, urlsplit(url).hostname or settings.listen_host)
+    Server(settings, listener, url, certificate).run()
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no types
+    """gunicorn around one worker: rotations of one process share their limits, and the journal does the rest."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, url: str, certificate: OwnCertificate) -> None:
+        self._settings, self._url, self._certificate = settings, url, certificate
+        self._bind = f"fd://{listener.detach()}"  # once: a reload asks for the configuration again
+        self._engine: Engine | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """See gunicorn."""
+        values: dict[str, Any] = {
+            "bind": [self._bind],
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": self._settings.web_threads,
+            "preload_app": False,
+            "control_socket_disable": True,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "graceful_timeout": DRAIN_SECONDS,
+            "certfile": os.devnull,  # says that TLS is spoken; the context below has its own
+            "ssl_context": self._ssl_context,
+            "logger_class": _Logger,
+            "loglevel": self._settings.log_level,
+            "proc_name": "vault-salesforce-sidecar",
+            "post_fork": _post_fork,
+            "post_worker_init": self._post_worker_init,
+            "worker_exit": self._worker_exit,
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> flask.Flask:
+        """See gunicorn: called in the worker, so that nothing is opened or started before the fork."""
+        return create_app(self._made())
+
+    def _made(self) -> Engine:
+        """The worker's engine."""
+        if self._engine is None:
+            self._engine = Engine(
+                self._settings,
+                url=self._url,
+                certificate=self._certificate.pem,
+                version=version("vault-salesforce"),
+                registered=self._registered,
+            )
+        return self._engine
+
+    def _ssl_context(self, _config: Any, _default: Callable[[], Any]) -> Any:
+        # gunicorn asks for each connection.
+        return self._certificate.context
+
+    def _post_worker_init(self, _worker: Any) -> None:
+        engine = self._made()
+        engine.start()
+        drain = signal.getsignal(signal.SIGTERM)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            # First ours: gunicorn waits for its requests, and those that watch a rotation end only when it stops.
+            engine.begin_stop()
+            if callable(drain):
+                drain(number, frame)
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.siginterrupt(signal.SIGTERM, False)
+
+    def _worker_exit(self, _arbiter: Any, _worker: Any) -> None:
+        """However a worker ends: the process waits for its engine. The master is told too, and has none."""
+        if self._engine is not None:
+            self._engine.begin_stop()
+
+    def _registered(self) -> None:
+        """The plugin knows this sidecar: say so to whoever waits for the file."""
+        if not self._settings.ready_file:
+            return
+        target = Path(self._settings.ready_file)
+        draft = target.with_name(f".{target.name}.{os.getpid()}")
+        draft.write_text(json.dumps({"url": self._url, "instance": self._settings.instance, "pid": os.getppid()}))
+        draft.replace(target)
+
+
+class _Logger(Logger):  # type: ignore[misc]  # gunicorn carries no types
+    """gunicorn's lines go where all others go."""
+
+    def setup(self, cfg: Any) -> None:
+        """See gunicorn."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+def _post_fork(_arbiter: Any, worker: Any) -> None:
+    """The worker dies with its master, or it would go on rotating beside the master's successor."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+    if os.getppid() != worker.ppid:  # it died before it was asked
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as exc:
+        reason = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
+        sys.stderr.write(f"vault-salesforce sidecar: cannot listen at {host}:{port}: {reason}\n")
+        raise SystemExit(1) from None
+
+
+def _url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"

@@ -1,0 +1,199 @@
+"""What the sidecar is told from outside: one frozen record, read once, all faults reported together. PURE."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from vault_plugin_sdk.framework.fields import INTEGER, REQUIRED, SECRET, TEXT, declared, field
+from vault_plugin_sdk.framework.path import MAX_NAME, NAME
+from vault_plugin_sdk.framework.secretstr import SecretStr
+
+PREFIX = "VAULT_SALESFORCE_"
+LEVELS = ("debug", "info", "warning", "error")
+# Web threads that callers who wait for a rotation never take: health, reads and status are answered by them.
+UNWAITING_THREADS = 8
+
+
+class SettingsFault(Exception):  # noqa: N818 - what the operator has to mend
+    """The settings are wrong.
+
+    Args:
+        faults: One sentence for each, none of which repeats a secret.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+def _address(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return "is not a URL"
+    if not parts.hostname or port == 0 or parts.username or parts.path not in ("", "/") or parts.query:
+        return "must be a scheme and a host, such as https://vault.example.com:8200"
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+        return "must begin with https://: passwords pass through it"
+    return None
+
+
+def _https(value: str) -> str | None:
+    fault = _address(value) if value else None
+    return fault or ("must begin with https://" if value and not value.startswith("https://") else None)
+
+
+def _name(value: str) -> str | None:
+    if len(value) > MAX_NAME or not NAME.fullmatch(value):
+        return "must be letters, digits, '_', '-' or '.', and begin and end with a letter or digit"
+    return None
+
+
+def _mount(value: str) -> str | None:
+    return None if all(NAME.fullmatch(part) for part in value.split("/")) else "must be a mount's path, such as sf"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one sidecar; each is read from `VAULT_SALESFORCE_<NAME>`."""
+
+    vault_addr: str = field(TEXT, "Address of Vault or OpenBao.", check=_address)
+    vault_namespace: str = field(TEXT, "Namespace of the mounts and of the login; empty: the root.", default="")
+    vault_ca_cert: str = field(
+        TEXT, "File with the authorities that may vouch for Vault, PEM; empty: the system's.", default=""
+    )
+    mount: str = field(TEXT, "Path of the secrets engine's mount.", default="sf", check=_mount)
+    kv_mount: str = field(TEXT, "KV v2 mount that apps read credentials from.", default="salesforce", check=_mount)
+    engine_kv_mount: str = field(TEXT, "KV v2 mount for the sidecar alone.", default="salesforce-engine", check=_mount)
+    instance: str = field(
+        TEXT, "Name of this sidecar, the same after a restart; empty: the host's name.", default="", check=_name
+    )
+    listen_host: str = field(TEXT, "Address to listen at.", default="127.0.0.1")
+    listen_port: int = field(INTEGER, "Port to listen at; 0: any free one.", default=8443, minimum=0, maximum=65_535)
+    advertised_url: str = field(
+        TEXT, "Where the plugin reaches this sidecar; empty: the listening address.", default="", check=_https
+    )
+    auth_method: str = field(TEXT, "How it logs in to Vault.", default="approle", choices=("approle", "token"))
+    auth_mount: str = field(TEXT, "Path of the auth method.", default="approle", check=_mount)
+    role_id: str = field(TEXT, "RoleID of its AppRole.", default="")
+    secret_id: SecretStr = field(SECRET, "SecretID of its AppRole.", default=SecretStr(""))
+    secret_id_file: str = field(TEXT, "File with the SecretID; read again before each login.", default="")
+    vault_token: SecretStr = field(SECRET, "Token, with auth_method=token.", default=SecretStr(""))
+    vault_token_file: str = field(TEXT, "File with the token; read again when the token is lost.", default="")
+    mailbox_root: str = field(TEXT, "Folder below which connections may name a maildir; empty: none may.", default="")
+    slots: int = field(INTEGER, "Rotations that may be under way at once.", default=64, minimum=1, maximum=512)
+    web_threads: int = field(
+        INTEGER,
+        f"Threads that answer requests; all but {UNWAITING_THREADS} of them may wait for a rotation.",
+        default=16,
+        minimum=UNWAITING_THREADS + 1,
+        maximum=256,
+    )
+    log_level: str = field(TEXT, "Least level that is logged.", default="info", choices=LEVELS)
+    ready_file: str = field(
+        TEXT, "File that is written, as JSON, once the plugin has answered the first heartbeat.", default=""
+    )
+
+    @property
+    def waiting_places(self) -> int:
+        """How many requests may wait for a rotation at once."""
+        return self.web_threads - UNWAITING_THREADS
+
+
+def from_environ(environ: Mapping[str, str], hostname: str) -> Settings:
+    """Read the settings; an empty variable counts as not set.
+
+    Args:
+        environ: The process's environment.
+        hostname: The machine's name, for an instance that is not named.
+
+    Raises: SettingsFault: with every fault.
+    """
+    values: dict[str, Any] = {}
+    faults = []
+    for name, item in declared(Settings).items():
+        given = environ.get(PREFIX + name.upper(), "")
+        if not given and item.default is not REQUIRED:
+            values[name] = item.default
+            continue
+        try:
+            values[name] = item.read(given) if given else _missing()
+        except ValueError as fault:
+            faults.append(f"{PREFIX}{name.upper()} {fault}")
+    if "instance" in values:
+        values["instance"] = values["instance"] or hostname.partition(".")[0]
+    faults += [broken for rule in _RULES if (broken := rule(values))]
+    if faults:
+        raise SettingsFault(faults)
+    return Settings(**values)
+
+
+def misspelt(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like a misspelt setting.
+
+    Others with the prefix are not faults: Kubernetes gives every container variables named after the services
+    around it, and one of those is likely called vault-salesforce.
+    """
+    known = [PREFIX + name.upper() for name in declared(Settings)]
+    strangers = [name for name in environ if name.startswith(PREFIX) and name not in known]
+    near = {name: difflib.get_close_matches(name, known, n=1, cutoff=0.9) for name in strangers}
+    return [f"{name} is not a setting; did you mean {match[0]}?" for name, match in near.items() if match]
+
+
+def _missing() -> Any:
+    raise ValueError("is not set")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_wildcard(host: str) -> bool:
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _login_is_complete(values: Mapping[str, Any]) -> str | None:
+    match values.get("auth_method"):
+        case "token" if bool(values["vault_token"]) == bool(values["vault_token_file"]):
+            return f"{PREFIX}AUTH_METHOD=token needs one of {PREFIX}VAULT_TOKEN and {PREFIX}VAULT_TOKEN_FILE"
+        case "approle" if not values["role_id"]:
+            return f"{PREFIX}AUTH_METHOD=approle needs {PREFIX}ROLE_ID"
+        case "approle" if bool(values["secret_id"]) and bool(values["secret_id_file"]):
+            return f"only one of {PREFIX}SECRET_ID and {PREFIX}SECRET_ID_FILE may be set"
+    return None
+
+
+def _mounts_differ(values: Mapping[str, Any]) -> str | None:
+    mounts = [values.get(name) for name in ("mount", "kv_mount", "engine_kv_mount")]
+    if None not in mounts and len(set(mounts)) < len(mounts):
+        return f"{PREFIX}MOUNT, {PREFIX}KV_MOUNT and {PREFIX}ENGINE_KV_MOUNT must be three different mounts"
+    return None
+
+
+def _can_be_reached(values: Mapping[str, Any]) -> str | None:
+    if _is_wildcard(values.get("listen_host", "")) and values.get("advertised_url") == "":
+        return f"{PREFIX}ADVERTISED_URL is not set, and {PREFIX}LISTEN_HOST is no address that a plugin can call"
+    return None
+
+
+def _instance_is_a_name(values: Mapping[str, Any]) -> str | None:
+    fault = _name(values["instance"]) if "instance" in values else None
+    return f"{PREFIX}INSTANCE is not set, and the host's name cannot stand for it: it {fault}" if fault else None
+
+
+_RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
+    _login_is_complete,
+    _mounts_differ,
+    _can_be_reached,
+    _instance_is_a_name,
+)

@@ -1,0 +1,246 @@
+"""Vault as the sidecar uses it: KV, its own token, password policies, and writes to the mount."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import stamina
+import urllib3
+from hvac import exceptions as hvac_exceptions
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_sidecar.store import Conflict, KvUnavailable, KvVersion
+from vault_salesforce_sidecar.vault.transport import CALL_SECONDS, open_client
+
+CAS_MISMATCH = "check-and-set parameter did not match"
+
+
+class VaultRefused(KvUnavailable):
+    """Vault answered and refused: an answer of class 400, 403 or 404. Nothing was done.
+
+    Args:
+        status: The answer's status.
+        errors: What Vault said.
+    """
+
+    def __init__(self, sentence: str, remedy: str | None, status: int, errors: tuple[str, ...]) -> None:
+        super().__init__(sentence, remedy)
+        self.status = status
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token as Vault describes it.
+
+    Attributes:
+        text: The token.
+        ttl_seconds: How long it lives from now; 0 for ever.
+        renewable: Whether it can be renewed.
+    """
+
+    text: SecretStr
+    ttl_seconds: int
+    renewable: bool
+
+
+class Vault:
+    """One server, in one namespace, with the token of this sidecar's login.
+
+    Thread-safe. Every call is sent once, reads at most three times, and raises `KvUnavailable`.
+
+    Args:
+        pool: From `transport.open_pool`.
+        addr: The server's address.
+        namespace: Namespace of all that is asked; "" is the root.
+    """
+
+    def __init__(self, pool: urllib3.PoolManager, addr: str, namespace: str = "") -> None:
+        self.client = open_client(pool, addr, namespace)
+        self._addr = addr
+        self.forbidden: Callable[[], None] = lambda: None  # told of each 403: the token may have ended
+
+    def kv(self, mount: str) -> "KvMount":
+        """The KV v2 mount at `mount`."""
+        return KvMount(self, mount)
+
+    def read(self, path: str) -> Mapping[str, Any] | None:
+        """The `data` at a path; None where there is nothing."""
+        answer = self.repeated("read", path, lambda: _found(lambda: self.client.adapter.get(f"/v1/{path}")))
+        return None if answer is None else answer["data"]
+
+    def write(self, path: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Write JSON to a path; the answer's `data`, empty where it has none."""
+        with self.translated("write", path):
+            answer = self.client.write_data(path, data=dict(data))
+        return (answer or {}).get("data") or {}
+
+    def password_from_policy(self, policy: str) -> SecretStr:
+        """A password of Vault's password policy of that name."""
+        path = f"sys/policies/password/{policy}/generate"
+        data = self.read(path)
+        if data is None:
+            raise KvUnavailable(f"Vault has no password policy {policy!r}", "create it, or name another one")
+        return SecretStr(data["password"])
+
+    def use(self, token: SecretStr) -> None:
+        """Use this token from the next call on."""
+        self.client.adapter.token = token
+
+    def log_in_with_approle(self, mount: str, role_id: str, secret_id: SecretStr) -> Token:
+        """Log in, once. The token is not yet used. Raises: VaultRefused: the RoleID or SecretID is wrong."""
+        with self.translated("login", f"auth/{mount}/login"):
+            answer = self.client.auth.approle.login(
+                role_id, secret_id.reveal() or None, use_token=False, mount_point=mount
+            )
+        return _token(answer["auth"], "client_token", "lease_duration")
+
+    def look_up(self, token: SecretStr) -> Token:
+        """What Vault knows of the token in use. Raises: VaultRefused: it has ended."""
+        answer = self.repeated("read", "auth/token/lookup-self", self.client.auth.token.lookup_self)
+        return Token(token, int(answer["data"].get("ttl") or 0), bool(answer["data"].get("renewable")))
+
+    def renew(self) -> Token:
+        """Renew the token in use. Raises: VaultRefused: it has ended, or cannot be renewed."""
+        with self.translated("update", "auth/token/renew-self"):
+            answer = self.client.auth.token.renew_self()
+        return _token(answer["auth"], "client_token", "lease_duration")
+
+    @contextmanager
+    def translated(self, operation: str, path: str) -> Iterator[None]:
+        """Say in our own words what hvac and urllib3 say of one call. Raises: Conflict, KvUnavailable."""
+        try:
+            yield
+        except hvac_exceptions.VaultError as exc:
+            errors = tuple(str(error) for error in exc.errors or ())
+            if any(CAS_MISMATCH in error for error in errors):
+                raise Conflict(path) from None
+            if isinstance(exc, hvac_exceptions.Forbidden):
+                self.forbidden()
+            raise _refusal(exc, errors, operation, path) from exc
+        except urllib3.exceptions.HTTPError as exc:
+            raise KvUnavailable(
+                f"Vault at {self._addr} gave no answer to {operation} {path} ({_reason(exc)})",
+                "see that the server runs, and that its address, port and certificate authority are set right",
+            ) from exc
+
+    def repeated(self, operation: str, path: str, call: Callable[[], Any]) -> Any:
+        """A read, repeated where the connection broke: a pooled one may have been closed by the server."""
+        with self.translated(operation, path):
+            for attempt in stamina.retry_context(
+                on=(urllib3.exceptions.ProtocolError, urllib3.exceptions.NewConnectionError),
+                attempts=3,
+                timeout=5.0,
+                wait_initial=0.05,
+                wait_max=0.5,
+                wait_jitter=0.05,
+            ):
+                with attempt:
+                    return call()
+        raise AssertionError("stamina ends with the last attempt's error")
+
+
+class KvMount:
+    """One KV v2 mount; see `store.Kv`."""
+
+    def __init__(self, vault: Vault, mount: str) -> None:
+        self._vault, self._mount = vault, mount
+        self._kv = vault.client.secrets.kv.v2
+
+    def read(self, path: str) -> KvVersion | None:
+        """See `store.Kv.read`."""
+
+        def call() -> Any:
+            return _found(
+                lambda: self._kv.read_secret_version(path, mount_point=self._mount, raise_on_deleted_version=True)
+            )
+
+        answer = self._vault.repeated("read", f"{self._mount}/data/{path}", call)
+        metadata = ((answer or {}).get("data") or {}).get("metadata")
+        if not metadata:
+            return None
+        return KvVersion(answer["data"].get("data"), int(metadata["version"]), metadata.get("custom_metadata") or {})
+
+    def write(self, path: str, data: Mapping[str, Any], cas: int) -> int:
+        """See `store.Kv.write`."""
+        with self._vault.translated("write", f"{self._mount}/data/{path}"):
+            answer = self._kv.create_or_update_secret(path, dict(data), cas=cas, mount_point=self._mount)
+        return int(answer["data"]["version"])
+
+    def set_metadata(
+        self, path: str, *, max_versions: int | None = None, custom_metadata: Mapping[str, str] | None = None
+    ) -> None:
+        """See `store.Kv.set_metadata`."""
+        with self._vault.translated("write", f"{self._mount}/metadata/{path}"):
+            self._kv.update_metadata(
+                path,
+                max_versions=max_versions,
+                custom_metadata=None if custom_metadata is None else dict(custom_metadata),
+                mount_point=self._mount,
+            )
+
+    def list(self, prefix: str) -> list[str]:
+        """See `store.Kv.list`."""
+
+        def call() -> Any:
+            return _found(lambda: self._kv.list_secrets(prefix, mount_point=self._mount))
+
+        answer = self._vault.repeated("list", f"{self._mount}/metadata/{prefix}", call)
+        return list(answer["data"]["keys"]) if answer else []
+
+    def configuration(self) -> Mapping[str, Any]:
+        """The mount's own settings: `cas_required`, `delete_version_after`, `max_versions`."""
+        return self._vault.read(f"{self._mount}/config") or {}
+
+
+def _found(call: Callable[[], Any]) -> Any:
+    """The answer, also one that comes as a 404: a deleted version's metadata, or None where nothing is said at all."""
+    try:
+        return call()
+    except hvac_exceptions.InvalidPath as exc:
+        if exc.errors:  # there is no such mount
+            raise
+        return exc.json if (exc.json or {}).get("data") else None
+
+
+def _token(auth: Mapping[str, Any], text: str, ttl: str) -> Token:
+    return Token(SecretStr(auth[text]), int(auth.get(ttl) or 0), bool(auth.get("renewable")))
+
+
+def _reason(exc: urllib3.exceptions.HTTPError) -> str:
+    if isinstance(exc, urllib3.exceptions.SSLError):
+        return "its certificate was not accepted"
+    if isinstance(exc, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
+        return "no connection"
+    if isinstance(exc, urllib3.exceptions.TimeoutError):
+        return f"not within {CALL_SECONDS:.0f} s"
+    return "the connection broke"
+
+
+def _refusal(exc: hvac_exceptions.VaultError, errors: tuple[str, ...], operation: str, path: str) -> KvUnavailable:
+    said = "; ".join(errors) or exc.args[0]
+    match exc:
+        case hvac_exceptions.Forbidden():
+            return VaultRefused(
+                f"Vault forbids {operation} {path}",
+                f"let the sidecar's policy grant {operation} on {path}, and see that its login has not ended",
+                403,
+                errors,
+            )
+        case hvac_exceptions.InvalidPath():
+            return VaultRefused(
+                f"Vault has nothing at {path}: {said}",
+                "see that the mounts exist in the sidecar's namespace",
+                404,
+                errors,
+            )
+        case hvac_exceptions.InvalidRequest():
+            return VaultRefused(f"Vault refused {operation} {path}: {said}", None, 400, errors)
+        case hvac_exceptions.VaultDown() if "sealed" in said.lower():
+            return KvUnavailable("Vault is sealed", "unseal it")
+        case hvac_exceptions.RateLimitExceeded():
+            return KvUnavailable("Vault limits the rate of requests", "raise its quota for the sidecar")
+    return KvUnavailable(
+        f"Vault did not do {operation} {path}: {said}", "see the server's log, and whether it is active"
+    )

@@ -1,0 +1,231 @@
+"""Registration and heartbeat: tell the plugin where this sidecar is, learn its key and what is due."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from vault_plugin_sdk.framework.fields import to_stored
+from vault_salesforce_contract.registration import (
+    BEAT_SECONDS,
+    CONTRACT,
+    STALE_SECONDS,
+    DueMark,
+    Held,
+    Registration,
+    RegistrationAnswer,
+    digest,
+)
+from vault_salesforce_sidecar.clock import Clock
+from vault_salesforce_sidecar.settings import Settings
+from vault_salesforce_sidecar.store import Conflict, KvUnavailable
+from vault_salesforce_sidecar.vault.client import Vault
+
+log = structlog.get_logger(__name__)
+
+APART_SECONDS = 0.2  # between two heartbeats at the least, whoever asks for them
+
+
+class Reporting(Protocol):
+    """What the heartbeat asks of the rotations, and tells them."""
+
+    mount: str
+
+    def held(self) -> dict[str, Held]:
+        """Role → what KV holds."""
+
+    def changing(self) -> tuple[str, ...]:
+        """Roles in hand here."""
+
+    def request(self, role: str, cause: str, version: int | None, rotation_id: str | None = None) -> bool:
+        """Begin the rotation of a due version."""
+
+    def republish(self, held_by_plugin: Mapping[str, Held]) -> None:
+        """Push what the plugin lacks."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose signed requests are obeyed.
+
+    Attributes:
+        accessor: Accessor of the mount.
+        public_key: Of the plugin's present process.
+    """
+
+    accessor: str
+    public_key: Ed25519PublicKey
+
+
+class Registrar:
+    """Writes the heartbeat from one thread, every `BEAT_SECONDS` and whenever it is asked to.
+
+    Args:
+        url: Where the plugin reaches this sidecar.
+        certificate: PEM of the certificate that it will see there.
+        version: Release of the sidecar.
+        registered: Called when the first heartbeat has been answered.
+
+    Attributes:
+        trust: From the last answer; None until there was one.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        rotations: Reporting,
+        settings: Settings,
+        clock: Clock,
+        *,
+        url: str,
+        certificate: str,
+        version: str,
+        registered: Callable[[], None],
+    ) -> None:
+        self.trust: Trust | None = None
+        self._vault, self._rotations, self._settings, self._clock = vault, rotations, settings, clock
+        self._url, self._certificate, self._version, self._registered = url, certificate, version, registered
+        self._fault: str | None = "no heartbeat has been answered yet"
+        self._answered_at = float("-inf")
+        self._stopping = threading.Event()
+        self._wanted = threading.Event()
+        self._beaten = threading.Condition()
+        self._beats = 0
+        self._beating = False
+        self._refreshing = threading.Lock()
+        self._pusher: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the plugin cannot use this sidecar; None while it can."""
+        if self._clock.monotonic() - self._answered_at < STALE_SECONDS:
+            return None
+        return self._fault or "the last heartbeat was long ago"
+
+    def start(self) -> None:
+        """Begin with a heartbeat; returns at once."""
+        self._wanted.set()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after the heartbeat in hand."""
+        self._stopping.set()
+        self._wanted.set()
+
+    def soon(self) -> None:
+        """Write a heartbeat now; never blocks."""
+        self._wanted.set()
+
+    def refresh(self, seconds: float) -> None:
+        """Write a heartbeat now and wait for its end, at most so long.
+
+        Only one caller waits at a time, the others return at once: strangers must not hold every web thread.
+        """
+        if not self._refreshing.acquire(blocking=False):
+            return
+        try:
+            with self._beaten:
+                # One that is under way may have been answered before the news.
+                enough = self._beats + (2 if self._beating else 1)
+                self.soon()
+                self._beaten.wait_for(lambda: self._beats >= enough, timeout=seconds)
+        finally:
+            self._refreshing.release()
+
+    def beat(self) -> None:
+        """One heartbeat. Raises: KvUnavailable, Conflict: it was not answered."""
+        registration = Registration(
+            url=self._url,
+            certificate=self._certificate,
+            version=self._version,
+            contract=CONTRACT,
+            published=digest(self._rotations.held().items()),
+            changing=self._rotations.changing(),
+        )
+        path = f"{self._settings.mount}/sidecar/{self._settings.instance}"
+        self._take(_understood(self._vault.write(path, to_stored(registration))))
+
+    def _take(self, answer: RegistrationAnswer) -> None:
+        key = _key(answer.public_key)
+        self._rotations.mount = answer.mount.strip("/")
+        first = self.trust is None
+        self.trust = Trust(answer.accessor, key)
+        self._fault, self._answered_at = None, self._clock.monotonic()
+        if first:
+            log.info("registered", mount=answer.mount, plugin=answer.version)
+            self._registered()
+        for mark in answer.due:
+            self._serve(mark)
+        if answer.held is not None and not (self._pusher and self._pusher.is_alive()):
+            # Ten thousand pushes take longer than a sidecar may stay silent.
+            self._pusher = threading.Thread(target=self._push, args=(dict(answer.held),), name="republish", daemon=True)
+            self._pusher.start()
+
+    def _serve(self, mark: DueMark) -> None:
+        try:
+            begun = self._rotations.request(mark.role, mark.cause, mark.version, mark.rotation_id)
+        except Exception:
+            log.exception("due_mark_failed", role=mark.role)
+            return
+        if begun:
+            log.info("due_mark_served", role=mark.role, version=mark.version)
+
+    def _push(self, held: dict[str, Held]) -> None:
+        try:
+            self._rotations.republish(held)
+        except Exception:
+            log.exception("republish_failed")
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._clock.wait(self._wanted, BEAT_SECONDS)
+            self._wanted.clear()
+            if self._stopping.is_set():
+                return
+            with self._beaten:
+                self._beating = True
+            try:
+                self.beat()
+            except (KvUnavailable, Conflict, NotUnderstood) as exc:
+                self._fault = str(exc)
+                log.warning("heartbeat_failed", reason=self._fault, remedy=getattr(exc, "remedy", None))
+            except Exception:
+                self._fault = "the heartbeat failed"
+                log.exception("heartbeat_failed")
+            with self._beaten:
+                self._beats += 1
+                self._beating = False
+                self._beaten.notify_all()
+            self._clock.wait(self._stopping, APART_SECONDS)
+
+
+class NotUnderstood(Exception):  # noqa: N818 - the state of the other half
+    """The plugin's answer does not fit this release."""
+
+
+def _key(pem: str) -> Ed25519PublicKey:
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm) as exc:
+        raise NotUnderstood("the plugin's key cannot be read") from exc
+    if not isinstance(key, Ed25519PublicKey):
+        raise NotUnderstood("the plugin's key is not of the kind Ed25519")
+    return key
+
+
+def _understood(data: Mapping[str, Any]) -> RegistrationAnswer:
+    try:
+        answer = RegistrationAnswer.from_data(data)
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise NotUnderstood("what answers at the mount is not this engine's plugin") from exc
+    if answer.contract != CONTRACT:
+        raise NotUnderstood(
+            f"the plugin speaks contract {answer.contract}, this sidecar {CONTRACT}: run releases that belong together"
+        )
+    return answer

@@ -1,0 +1,18 @@
+"""Rotate now."""
+
+
+def test_a_rotation_is_asked_for_with_all_that_was_given(engine):
+    given = {"expected_version": "3", "wait": "2s", "allow_security_token_wait": "true", "force": True}
+    answer = engine.ask("update", "rotate/crm", rotation_id="abc", **given)
+    assert answer.data == {"seen": 2}
+    expected = {"expected_version": 3, "wait": 2, "allow_security_token_wait": True, "force": True}
+    assert engine.rotations.asked == [("rotate", "crm", {"rotation_id": "abc"} | expected)]
+
+
+def test_without_a_word_it_waits_ten_seconds(engine):
+    assert engine.ask("update", "rotate/crm").data == {"seen": 10}
+
+
+def test_where_no_place_is_free_it_does_not_wait(engine):
+    engine.places = 0
+    assert engine.ask("update", "rotate/crm", wait=10).data == {"seen": 0}

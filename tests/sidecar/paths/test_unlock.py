@@ -1,0 +1,6 @@
+"""The user was unlocked."""
+
+
+def test_it_is_done_on_the_callers_word(engine):
+    assert engine.ask("update", "unlock/crm").data is None
+    assert engine.rotations.asked == [("unlock", "crm", "ann")]

@@ -1,0 +1,163 @@
+"""The engine: what it needs to come up, what it answers meanwhile, how it ends."""
+
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
+from vault_salesforce_contract.api.config import Config
+from vault_salesforce_contract.api.static_roles import StaticRole
+from vault_salesforce_sidecar.engine import Engine
+from vault_salesforce_sidecar.settings import from_environ
+
+PATIENCE_SECONDS = 30
+CONFIG = Config(login_url="https://a.my.salesforce.com", allowed_roles=("*",))
+
+
+@pytest.fixture
+def environ(server, tmp_path):
+    return {
+        "VAULT_ADDR": server.addr,
+        "AUTH_METHOD": "token",
+        "VAULT_TOKEN": server.root_token,
+        "KV_MOUNT": server.mount_kv(),
+        "ENGINE_KV_MOUNT": server.mount_kv(),
+        "WEB_THREADS": "9",
+        "MAILBOX_ROOT": str(tmp_path),
+    }
+
+
+@pytest.fixture
+def build(environ):
+    """Build an engine; it is stopped at the end if it was started."""
+    made = []
+
+    def begin(**more):
+        given = {f"VAULT_SALESFORCE_{name}": value for name, value in (environ | more).items()}
+        made.append(Engine(from_environ(given, "one"), url="https://127.0.0.1:1", certificate="PEM", version="0"))
+        return made[-1]
+
+    yield begin
+    for engine in made:
+        if engine._thread.ident is not None:
+            engine.stop()
+            assert not engine._thread.is_alive()
+        engine.vault.client.adapter._pool.clear()
+
+
+def until(holds):
+    pause = threading.Event()
+    for _ in range(PATIENCE_SECONDS * 20):
+        if holds():
+            return
+        pause.wait(0.05)
+    raise AssertionError(holds)
+
+
+def is_up(engine):
+    try:
+        engine.require_up()
+    except TransientError:
+        return False
+    return True
+
+
+def test_until_it_is_up_nothing_is_done(build):
+    engine = build()
+    with pytest.raises(TransientError, match="not up: starting") as caught:
+        engine.require_up()
+    assert caught.value.status == 503
+    assert engine.unready()
+
+
+def test_it_comes_up_by_itself_and_then_lacks_only_the_plugin(build):
+    engine = build()
+    engine.start()
+    until(lambda: is_up(engine))
+    until(lambda: "sf/sidecar/one" in "".join(engine.unready()))
+
+
+def test_a_mount_that_is_wrong_is_told_with_its_command_and_may_be_mended(build, server, environ):
+    mount = environ["KV_MOUNT"]
+    server.ask("POST", f"{mount}/config", {"cas_required": False})
+    engine = build()
+    engine.start()
+    until(lambda: any(f"vault write {mount}/config cas_required=true" in reason for reason in engine.unready()))
+    assert not is_up(engine)
+    server.ask("POST", f"{mount}/config", {"cas_required": True})
+    until(lambda: is_up(engine))
+
+
+def test_without_a_login_the_reason_is_the_logins(build):
+    engine = build(VAULT_TOKEN="hvs.wrong")
+    engine.start()
+    until(lambda: "forbids" in "".join(engine.unready()))
+    assert "hvs.wrong" not in "".join(engine.unready())
+
+
+def test_once_it_stops_it_begins_nothing(build):
+    engine = build()
+    engine.start()
+    until(lambda: is_up(engine))
+    engine.begin_stop()
+    with pytest.raises(TransientError, match="stopping"):
+        engine.require_up()
+    assert engine.unready() == ("stopping",)
+
+
+def test_who_finds_no_waiting_place_does_not_wait(build):
+    engine = build()
+    with engine.waiting(10) as first, engine.waiting(10) as second:
+        assert (first, second) == (10, 0)
+    with engine.waiting(0) as none, engine.waiting(10) as third:
+        assert (none, third) == (0, 10)
+
+
+def test_who_calls_salesforce_needs_a_place(build):
+    engine = build()
+    with ExitStack() as stack:
+        stack.enter_context(engine.place())
+        with pytest.raises(TransientError) as caught:
+            stack.enter_context(engine.place())
+    assert (caught.value.status, caught.value.code) == (429, "busy")
+    with engine.place():
+        pass
+
+
+def test_a_record_of_a_newer_release_is_left_alone(build, server):
+    engine = build()
+    engine.vault.use(engine.settings.vault_token)
+    kv = engine.vault.kv(engine.settings.engine_kv_mount)
+    kv.write("config/org", {"schema": 2, "login_url": CONFIG.login_url}, 0)
+    with pytest.raises(OperatorError, match="newer release"):
+        engine.connections.get("org")
+
+
+def test_records_are_stored_with_their_schema_and_read_back(build):
+    engine = build()
+    engine.vault.use(engine.settings.vault_token)
+    engine.connections.put("org", CONFIG)
+    role = StaticRole(config="org", username="a@example.com", rotation_period=3600)
+    engine.roles.put("crm", role)
+    assert engine.connections.get("org").record == CONFIG
+    assert engine.roles.get("crm").record == role
+    kv = engine.vault.kv(engine.settings.engine_kv_mount)
+    assert kv.read("static-roles/crm").data["schema"] == 1
+    assert (engine.user_of("org"), engine.user_of("other")) == ("crm", None)
+
+
+def test_a_mailbox_is_where_the_settings_allow_it(build, tmp_path):
+    engine = build()
+    assert engine.open_mailbox(CONFIG) is None
+    with pytest.raises(CallerError, match="mailbox"):
+        engine.open_mailbox(Config(login_url=CONFIG.login_url, mailbox="maildir:/etc"))
+
+
+def test_what_is_counted_is_scraped(build):
+    engine = build()
+    engine._counted("login", "refused")
+    engine._counted("rotation", "settled")
+    text = engine.metrics.text().decode()
+    assert 'vault_salesforce_logins_total{result="refused"} 1.0' in text
+    assert 'vault_salesforce_rotations_total{outcome="settled"} 1.0' in text

@@ -1,0 +1,71 @@
+"""The log: valid JSON, and nothing secret in it."""
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_sidecar import log as logs
+
+
+@pytest.fixture
+def lines():
+    """The log's lines so far, each read as JSON; the loggers are put back at the end."""
+    root, stream = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    logs.configure("debug", stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def test_a_line_is_an_object_with_time_level_and_logger(lines):
+    structlog.get_logger("some.module").info("happened", role="crm", version=3)
+    (line,) = lines()
+    assert {name: line[name] for name in ("event", "role", "version", "level", "logger")} == {
+        "event": "happened",
+        "role": "crm",
+        "version": 3,
+        "level": "info",
+        "logger": "some.module",
+    }
+    assert line["timestamp"].endswith("Z")
+
+
+def test_what_is_named_like_a_secret_has_no_value_at_any_depth(lines):
+    structlog.get_logger("x").info(
+        "e", password="p1", data={"security_token": "p2", "n": [{"client_secret": "p3"}]}, given=SecretStr("p4")
+    )
+    (line,) = lines()
+    assert line["password"] == line["data"]["security_token"] == line["given"] == logs.REDACTED
+    assert not any(f"p{number}" in json.dumps(line) for number in range(1, 5))
+
+
+def test_a_name_that_only_speaks_of_secrets_keeps_its_value(lines):
+    structlog.get_logger("x").info("e", token_state="live", password_expires="2030-01-01", security_token_from="none")
+    (line,) = lines()
+    assert (line["token_state"], line["security_token_from"]) == ("live", "none")
+
+
+def test_the_standard_librarys_loggers_speak_the_same(lines):
+    logging.getLogger("gunicorn.error").warning("worker %s left", 7)
+    (line,) = lines()
+    assert (line["event"], line["level"]) == ("worker 7 left", "warning")
+
+
+def test_libraries_that_print_whole_requests_never_do(lines):
+    for name in ("urllib3.connectionpool", "zeep.transports", "hvac.adapters"):
+        logging.getLogger(name).debug("POST with everything")
+    assert lines() == []
+
+
+def test_an_exception_is_one_line(lines):
+    try:
+        int("boom")
+    except ValueError:
+        structlog.get_logger("x").exception("failed")
+    (line,) = lines()
+    assert "ValueError: invalid literal" in line["exception"]

@@ -1,0 +1,217 @@
+"""The sidecar's process, as it is started: against a real server on which no plugin is mounted."""
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import urllib3
+
+PROGRAM = "import os; from vault_salesforce_sidecar import serve; serve.main(os.environ)"
+PATIENCE_SECONDS = 30
+
+
+class Process:
+    """A sidecar's process, with the lines of its log."""
+
+    def __init__(self, environ):
+        self.popen = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], env=environ, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        self.lines = []
+        self._news = threading.Condition()
+        self._ended = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        with self.popen.stderr as stream:
+            for line in stream:
+                with self._news:
+                    self.lines.append(line.decode())
+                    self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def logged(self, event):
+        """The first line about `event`, waited for."""
+        with self._news:
+            found = self._news.wait_for(lambda: self._find(event) or self._ended, PATIENCE_SECONDS)
+            assert found, f"no {event}: {self.lines}"
+            assert self._find(event), self.lines
+            return self._find(event)
+
+    def _find(self, event):
+        for line in self.lines:
+            if line.startswith("{") and json.loads(line)["event"].startswith(event):
+                return json.loads(line)
+        return None
+
+    def worker(self):
+        """The pid of its one worker; while a reload changes it, of the new one."""
+        return int(Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children").read_text().split()[-1])
+
+    def ended(self):
+        """Wait until every process that writes to its stderr is gone."""
+        self._reader.join(PATIENCE_SECONDS)
+        return not self._reader.is_alive()
+
+
+@pytest.fixture
+def environ(server, tmp_path):
+    settings = {
+        "VAULT_ADDR": server.addr,
+        "AUTH_METHOD": "token",
+        "VAULT_TOKEN_FILE": str(tmp_path / "token"),
+        "KV_MOUNT": server.mount_kv(),
+        "ENGINE_KV_MOUNT": server.mount_kv(),
+        "LISTEN_PORT": "0",
+        "INSTANCE": "one",
+        "READY_FILE": str(tmp_path / "ready.json"),
+    }
+    (tmp_path / "token").write_text(server.root_token)
+    prefixed = {f"VAULT_SALESFORCE_{name}": value for name, value in settings.items()}
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | prefixed
+
+
+@pytest.fixture
+def start(environ):
+    started = []
+
+    def begin(**more):
+        started.append(Process(environ | more))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.popen.kill()
+        process.popen.wait(PATIENCE_SECONDS)
+        assert process.ended()
+
+
+def address_of(url):
+    """Host and port."""
+    host, _, port = url.removeprefix("https://").rpartition(":")
+    return host, int(port)
+
+
+def is_gone(pid):
+    """Wait, with an end, until a process is no more, or waits for nothing but to be buried."""
+    pause = threading.Event()
+    for _ in range(PATIENCE_SECONDS * 20):
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if "State:\tZ" in status:
+            return True
+        pause.wait(0.05)
+    return False
+
+
+def ask(url, path):
+    """Status and JSON of a probe, over TLS that trusts the certificate found there and no other."""
+    context = ssl.create_default_context(cadata=ssl.get_server_certificate(address_of(url)))
+    with urllib3.PoolManager(ssl_context=context, retries=False, timeout=10) as pool:
+        answer = pool.request("GET", url + path)
+        return answer.status, json.loads(answer.data)
+
+
+def test_wrong_settings_are_all_listed_and_nothing_is_started(start):
+    process = start(VAULT_SALESFORCE_SLOTS="many", VAULT_SALESFORCE_MOUNT="")
+    process.popen.wait(PATIENCE_SECONDS)
+    assert process.ended()
+    assert process.popen.returncode == 2
+    assert process.lines == ["vault-salesforce sidecar: VAULT_SALESFORCE_SLOTS must be a whole number\n"]
+
+
+def test_it_comes_up_and_says_what_it_lacks(start, tmp_path):
+    process = start()
+    url = process.logged("listening")["url"]
+    process.logged("up")
+    process.logged("heartbeat_failed")
+    assert ask(url, "/health/live") == (200, {"live": True})
+    status, body = ask(url, "/health/ready")
+    assert (status, body["ready"]) == (503, False)
+    assert "sf/sidecar/one" in body["reasons"][0]
+    assert not (tmp_path / "ready.json").exists()
+
+
+def test_it_ends_in_its_own_time(start, server):
+    process = start()
+    process.logged("up")
+    process.popen.send_signal(signal.SIGTERM)
+    assert process.popen.wait(PATIENCE_SECONDS) == 0
+    assert process.ended()
+    process.logged("stopped")
+    assert server.root_token not in "".join(process.lines)
+    assert "Traceback" not in "".join(process.lines)
+
+
+def test_ctrl_c_ends_it_too(start):
+    process = start()
+    process.logged("up")
+    os.kill(process.worker(), signal.SIGINT)
+    process.popen.send_signal(signal.SIGINT)
+    assert process.popen.wait(PATIENCE_SECONDS / 2) == 0
+    assert process.ended()
+
+
+def test_its_worker_dies_with_it(start):
+    process = start()
+    process.logged("up")
+    worker = process.worker()
+    process.popen.kill()
+    assert process.ended()
+    assert is_gone(worker)
+
+
+def test_a_worker_that_dies_is_replaced_with_the_same_certificate(start):
+    process = start()
+    url = process.logged("listening")["url"]
+    process.logged("up")
+    address = address_of(url)
+    before, worker = ssl.get_server_certificate(address), process.worker()
+    process.lines.clear()
+    os.kill(worker, signal.SIGKILL)
+    process.logged("up")
+    assert process.worker() != worker
+    assert ssl.get_server_certificate(address) == before
+
+
+def test_a_reload_changes_the_worker_and_nothing_else(start):
+    process = start()
+    url = process.logged("listening")["url"]
+    process.logged("up")
+    worker = process.worker()
+    process.lines.clear()
+    process.popen.send_signal(signal.SIGHUP)
+    process.logged("up")
+    process.logged("stopped")
+    assert ask(url, "/health/live")[0] == 200
+    assert is_gone(worker)
+    assert process.worker() != worker
+
+
+def test_what_it_leaves_behind_is_nothing(start, tmp_path):
+    before = set(tmp_path.iterdir())
+    process = start()
+    process.logged("up")
+    process.popen.send_signal(signal.SIGTERM)
+    process.popen.wait(PATIENCE_SECONDS)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_port_that_is_taken_is_said_in_a_sentence(start):
+    port = start().logged("listening")["url"].rpartition(":")[2]
+    second = start(VAULT_SALESFORCE_LISTEN_PORT=port)
+    second.popen.wait(PATIENCE_SECONDS)
+    assert second.ended()
+    assert second.popen.returncode == 1
+    assert second.lines == [f"vault-salesforce sidecar: cannot listen at 127.0.0.1:{port}: Address already in use\n"]

@@ -1,0 +1,212 @@
+"""Vault's client, against the real server."""
+
+import secrets
+import socket
+import threading
+
+import pytest
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_sidecar.store import Conflict, KvUnavailable
+from vault_salesforce_sidecar.vault.client import KvMount, Vault, VaultRefused
+
+
+@pytest.fixture
+def mount(server):
+    return server.mount_kv()
+
+
+@pytest.fixture
+def kv(vault, mount):
+    return vault.kv(mount)
+
+
+def test_what_was_written_is_read(kv):
+    assert kv.write("creds/crm", {"password": "p"}, 0) == 1
+    found = kv.read("creds/crm")
+    assert (found.data, found.version, found.custom_metadata) == ({"password": "p"}, 1, {})
+
+
+def test_a_path_that_never_was_is_none(kv):
+    assert kv.read("creds/nobody") is None
+
+
+def test_a_write_on_top_of_another_version_is_a_conflict(kv):
+    kv.write("a", {"n": 1}, 0)
+    kv.write("a", {"n": 2}, 1)
+    for stale in (0, 1):
+        with pytest.raises(Conflict):
+            kv.write("a", {"n": 3}, stale)
+    assert kv.read("a").data == {"n": 2}
+
+
+def test_only_one_of_many_writers_wins(kv):
+    outcomes = []
+
+    def write(number):
+        try:
+            outcomes.append(kv.write("race", {"n": number}, 0))
+        except Conflict:
+            outcomes.append("conflict")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(map(str, outcomes)) == ["1", *["conflict"] * 7]
+
+
+def test_a_deleted_version_has_a_number_and_no_data(server, mount, kv):
+    kv.write("a", {"n": 1}, 0)
+    server.ask("DELETE", f"{mount}/data/a")
+    found = kv.read("a")
+    assert (found.data, found.version) == (None, 1)
+    assert kv.write("a", {"n": 2}, 1) == 2
+
+
+def test_a_destroyed_version_has_a_number_and_no_data(server, mount, kv):
+    kv.write("a", {"n": 1}, 0)
+    server.ask("PUT", f"{mount}/destroy/a", {"versions": [1]})
+    assert (kv.read("a").data, kv.read("a").version) == (None, 1)
+
+
+def test_metadata_made_before_the_first_version_counts_as_nothing_there(server, mount, kv):
+    kv.set_metadata("journal/x", max_versions=1)
+    assert kv.read("journal/x") is None
+    assert kv.write("journal/x", {"n": 1}, 0) == 1
+    assert kv.write("journal/x", {"n": 2}, 1) == 2
+    assert list(server.ask("GET", f"{mount}/metadata/journal/x")["data"]["versions"]) == ["2"]
+
+
+def test_metadata_that_is_not_given_stays(server, mount, kv):
+    kv.set_metadata("a", max_versions=3)
+    kv.write("a", {}, 0)
+    kv.set_metadata("a", custom_metadata={"role": "crm"})
+    assert kv.read("a").custom_metadata == {"role": "crm"}
+    assert server.ask("GET", f"{mount}/metadata/a")["data"]["max_versions"] == 3
+
+
+def test_a_path_with_an_encoded_name_keeps_it(kv):
+    kv.write("journal/a%40example.com%2Fb", {"n": 1}, 0)
+    assert kv.read("journal/a%40example.com%2Fb").data == {"n": 1}
+    assert kv.list("journal/") == ["a%40example.com%2Fb"]
+
+
+def test_a_list_of_nothing_is_empty(kv):
+    assert kv.list("static-roles/") == []
+
+
+def test_the_mounts_own_settings_are_read(kv):
+    assert kv.configuration()["cas_required"] is True
+
+
+def test_a_mount_that_is_not_there_is_told_with_a_remedy(vault):
+    for call in (
+        lambda kv: kv.read("a"),
+        lambda kv: kv.write("a", {}, 0),
+        lambda kv: kv.list("a/"),
+        KvMount.configuration,
+    ):
+        with pytest.raises(VaultRefused, match="nothing at no-such-mount/") as caught:
+            call(vault.kv("no-such-mount"))
+        assert caught.value.remedy
+
+
+def test_a_forbidden_path_is_told_with_the_policys_remedy(server, pool, mount):
+    token = server.ask("POST", "auth/token/create", {"policies": ["default"]})["auth"]["client_token"]
+    vault, told = Vault(pool, server.addr), []
+    vault.use(SecretStr(token))
+    vault.forbidden = lambda: told.append("forbidden")
+    with pytest.raises(VaultRefused, match=f"forbids read {mount}/data/a") as caught:
+        vault.kv(mount).read("a")
+    assert "policy" in caught.value.remedy
+    assert token not in repr(caught.value)
+    assert told == ["forbidden"]
+
+
+def test_a_password_comes_from_the_named_policy(server, vault):
+    policy = 'length = 24\nrule "charset" { charset = "abcdef" min-chars = 1 }'
+    server.ask("PUT", "sys/policies/password/hex", {"policy": policy})
+    password = vault.password_from_policy("hex")
+    assert isinstance(password, SecretStr)
+    assert len(password.reveal()) == 24
+
+
+def test_a_policy_that_is_not_there_is_named(vault):
+    with pytest.raises(KvUnavailable, match="nobody"):
+        vault.password_from_policy("nobody")
+
+
+def test_any_path_is_written_and_answers_its_data(server, vault):
+    server.ask("POST", "sys/policies/acl/p", {"policy": 'path "x" { capabilities = ["read"] }'})
+    answer = vault.write("auth/token/create", {"policies": ["p"], "ttl": "60s"})
+    assert answer == {}  # a token's answer is in `auth`
+    assert vault.read("sys/policies/acl/p")["name"] == "p"
+
+
+def test_a_namespace_is_one_of_its_own(server, pool):
+    namespace = f"team-{secrets.token_hex(3)}"
+    server.ask("POST", f"sys/namespaces/{namespace}")
+    vault = Vault(pool, server.addr, namespace)
+    vault.use(SecretStr(server.root_token))
+    with pytest.raises(VaultRefused):
+        vault.kv("secret").read("a")
+
+
+def test_nothing_is_taken_from_the_environment(server, pool, monkeypatch, tmp_path):
+    (tmp_path / ".vault-token").write_text(server.root_token)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("VAULT_TOKEN", server.root_token)
+    monkeypatch.setenv("VAULT_ADDR", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with pytest.raises(VaultRefused):
+        Vault(pool, server.addr).read("sys/mounts")
+
+
+def test_a_server_that_is_not_there_is_told_without_a_trace_of_the_token(pool):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        vault = Vault(pool, f"http://127.0.0.1:{unused.getsockname()[1]}")
+        vault.use(SecretStr("hvs.secret"))
+        with pytest.raises(KvUnavailable, match="gave no answer") as caught:
+            vault.kv("kv").read("a")
+    assert "hvs.secret" not in repr(caught.value) + repr(caught.value.__cause__)
+
+
+def _one_answer(text):
+    """A server that answers one request with `text`; its address, and what it was sent."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    seen = []
+
+    def serve():
+        with listener, listener.accept()[0] as connection:
+            seen.append(connection.recv(65_536))
+            connection.sendall(text)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}", seen
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (503, b'{"errors": ["Vault is sealed"]}', "Vault is sealed"),
+        (307, b"", "status 307"),
+        (500, b"not json!", "status 500"),
+        (429, b"", "limits the rate"),
+    ],
+)
+def test_a_server_that_does_not_do_it_is_away(pool, status, body, sentence):
+    head = f"HTTP/1.1 {status} x\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: {len(body)}\r\n\r\n"
+    address, _ = _one_answer(head.encode() + body)
+    with pytest.raises(KvUnavailable, match=sentence):
+        Vault(pool, address).kv("kv").write("a", {}, 0)
+
+
+def test_a_write_whose_answer_was_lost_is_not_sent_again(pool):
+    address, seen = _one_answer(b"")
+    with pytest.raises(KvUnavailable):
+        Vault(pool, address).kv("kv").write("a", {}, 0)
+    assert len(seen) == 1

@@ -1,0 +1,197 @@
+"""The sidecar's own login, against the real server and a clock of the test's own."""
+
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_sidecar.settings import from_environ
+from vault_salesforce_sidecar.store import KvUnavailable
+from vault_salesforce_sidecar.vault.client import Token, Vault, VaultRefused
+from vault_salesforce_sidecar.vault.login import Login
+
+POLICY = """
+path "auth/token/lookup-self" { capabilities = ["read"] }
+path "auth/token/renew-self" { capabilities = ["update"] }
+"""
+
+
+class ManualClock:
+    """A clock that stands still until it is told."""
+
+    def __init__(self):
+        self.seconds = 1_000.0
+
+    def now(self):
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def monotonic(self):
+        return self.seconds
+
+    def wait(self, event, seconds):
+        return event.wait(min(seconds, 0.05))
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def approle(server):
+    """A role that gives tokens of 60 s, at a mount of its own: (mount, RoleID, SecretID)."""
+    mount = f"approle-{secrets.token_hex(3)}"
+    server.ask("POST", f"sys/auth/{mount}", {"type": "approle"})
+    server.ask("PUT", f"sys/policies/acl/{mount}", {"policy": POLICY})
+    role = f"auth/{mount}/role/side"
+    server.ask("POST", role, {"token_policies": [mount], "token_ttl": "60s", "token_no_default_policy": True})
+    role_id = server.ask("GET", f"{role}/role-id")["data"]["role_id"]
+    return mount, role_id, server.ask("POST", f"{role}/secret-id", {})["data"]["secret_id"]
+
+
+@pytest.fixture
+def settings(server, approle):
+    mount, role_id, secret_id = approle
+    environ = {
+        "VAULT_SALESFORCE_VAULT_ADDR": server.addr,
+        "VAULT_SALESFORCE_AUTH_MOUNT": mount,
+        "VAULT_SALESFORCE_ROLE_ID": role_id,
+        "VAULT_SALESFORCE_SECRET_ID": secret_id,
+    }
+    return from_environ(environ, "host")
+
+
+@pytest.fixture
+def fresh(server, pool):
+    """A client that is not logged in."""
+    return Vault(pool, server.addr)
+
+
+def is_logged_in(vault):
+    try:
+        vault.look_up(SecretStr(""))
+    except VaultRefused:
+        return False
+    return True
+
+
+def test_it_logs_in_and_comes_back_at_two_thirds_of_the_tokens_life(fresh, settings, clock):
+    login = Login(fresh, settings, clock)
+    assert login.reason
+    assert login.step() == pytest.approx(40)
+    assert (login.reason, login.logged_in.is_set(), is_logged_in(fresh)) == (None, True, True)
+
+
+def test_it_renews_the_same_token(server, fresh, settings, clock):
+    login = Login(fresh, settings, clock)
+    login.step()
+    before = fresh.read("auth/token/lookup-self")
+    clock.seconds += 41
+    assert login.step() == pytest.approx(40)
+    after = fresh.read("auth/token/lookup-self")
+    assert after["accessor"] == before["accessor"]
+    assert "last_renewal_time" in after
+
+
+def test_it_logs_in_anew_when_the_token_was_revoked(server, fresh, settings, clock):
+    login = Login(fresh, settings, clock)
+    fresh.forbidden = login.doubt
+    login.step()
+    server.ask("POST", "auth/token/revoke-accessor", {"accessor": fresh.read("auth/token/lookup-self")["accessor"]})
+    with pytest.raises(VaultRefused):
+        fresh.kv("secret").read("a")
+    login.step()
+    assert (login.reason, is_logged_in(fresh)) == (None, True)
+
+
+def test_it_does_not_look_at_its_token_for_each_forbidden_path(fresh, settings, clock):
+    login = Login(fresh, settings, clock)
+    fresh.forbidden = login.doubt
+    login.step()
+    login.doubt()
+    assert login.step() == pytest.approx(40)
+    login.doubt()
+    assert login.step() == pytest.approx(10)
+    clock.seconds += 10
+    assert login.step() == pytest.approx(30)
+
+
+def test_a_token_that_cannot_be_renewed_is_replaced_in_time(server, pool, settings, clock):
+    issued = []
+
+    class Batch(Vault):
+        def log_in_with_approle(self, mount, role_id, secret_id):
+            issued.append(super().log_in_with_approle(mount, role_id, secret_id))
+            return replace(issued[-1], renewable=False)
+
+    login = Login(Batch(pool, server.addr), settings, clock)
+    login.step()
+    clock.seconds += 41
+    login.step()
+    assert len(issued) == 2
+
+
+def test_a_refused_secret_id_is_not_tried_again_until_it_is_replaced(server, pool, settings, clock, tmp_path):
+    file = tmp_path / "secret-id"
+    file.write_text("wrong\n")
+    tries = []
+
+    class Counting(Vault):
+        def log_in_with_approle(self, mount, role_id, secret_id):
+            tries.append(secret_id)
+            return super().log_in_with_approle(mount, role_id, secret_id)
+
+    from_file = replace(settings, secret_id=SecretStr(""), secret_id_file=str(file))
+    login = Login(Counting(pool, server.addr), from_file, clock)
+    for _ in range(5):
+        clock.seconds += login.step()
+    assert len(tries) == 1
+    assert "secret" in login.reason.lower()
+    assert "wrong" not in login.reason
+    file.write_text(settings.secret_id.reveal())
+    login.step()
+    assert (login.reason, len(tries)) == (None, 2)
+
+
+def test_a_file_that_is_not_there_is_a_reason_and_not_an_end(fresh, settings, clock, tmp_path):
+    file = tmp_path / "secret-id"
+    login = Login(fresh, replace(settings, secret_id=SecretStr(""), secret_id_file=str(file)), clock)
+    login.step()
+    assert str(file) in login.reason
+    file.write_text(settings.secret_id.reveal())
+    login.step()
+    assert login.reason is None
+
+
+def test_a_token_is_used_as_given(server, fresh, settings, clock, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(server.root_token)
+    by_token = replace(settings, auth_method="token", vault_token_file=str(file))
+    login = Login(fresh, by_token, clock)
+    assert login.step() > 60  # the root token has no end
+    assert (login.reason, is_logged_in(fresh)) == (None, True)
+
+
+def test_a_server_that_is_away_leaves_the_token_in_use(server, pool, settings, clock):
+    class Away(Vault):
+        def renew(self) -> Token:
+            raise KvUnavailable("Vault is sealed")
+
+    vault = Away(pool, server.addr)
+    login = Login(vault, settings, clock)
+    login.step()
+    clock.seconds += 41
+    with pytest.raises(KvUnavailable):
+        login.step()
+    assert (login.reason, is_logged_in(vault)) == (None, True)
+
+
+def test_the_thread_logs_in_by_itself_and_ends(fresh, settings, clock):
+    login = Login(fresh, settings, clock)
+    login.start()
+    assert login.logged_in.wait(20)
+    login.stop()
+    login._thread.join(10)
+    assert not login._thread.is_alive()
