@@ -1,0 +1,69 @@
+"""The sidecar of the stack: its settings as environment variables, its SecretID in a file."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from vault_salesforce.dev.part import Part, Program
+from vault_salesforce.dev.ports import on_free_ports
+from vault_salesforce.dev.setup import AppRole, Mounts
+
+_PREFIX = "VAULT_SALESFORCE_"
+INSTANCE = "dev"
+
+
+class Sidecar:
+    """One sidecar.
+
+    Args:
+        directory: Its own.
+        environment: What it gets besides its settings.
+        tell: See `Part`.
+    """
+
+    def __init__(self, directory: Path, environment: Mapping[str, str], tell: Callable[[str], None]) -> None:
+        self.url = ""
+        self._directory, self._environment = directory, environment
+        self._ready_file = directory / "ready.json"
+        self._settings: dict[str, str] = {}
+        self.part = Part("sidecar", self._program, directory, tell)
+
+    def start(self, vault_address: str, mounts: Mounts, login: AppRole, mailbox_root: Path) -> None:
+        """Start, and wait until the plugin has answered its first heartbeat.
+
+        Raises:
+            PartFailed: It did not come up.
+        """
+        secret_id_file = self._directory / "secret-id"
+        secret_id_file.touch(mode=0o600)
+        secret_id_file.write_text(login.secret_id)
+        self._settings = {
+            "VAULT_ADDR": vault_address,
+            "MOUNT": mounts.engine,
+            "KV_MOUNT": mounts.kv,
+            "ENGINE_KV_MOUNT": mounts.engine_kv,
+            "INSTANCE": INSTANCE,
+            "ROLE_ID": login.role_id,
+            "SECRET_ID_FILE": str(secret_id_file),
+            "MAILBOX_ROOT": str(mailbox_root),
+            "READY_FILE": str(self._ready_file),
+        }
+        on_free_ports(1, self._start_on)
+
+    def restart(self) -> None:
+        """Start again as before, after `stop`."""
+        self._ready_file.unlink(missing_ok=True)
+        self.part.start(self._ready_file.exists)
+
+    def stop(self) -> None:
+        """End it in its own time: what is under way comes to a durable state."""
+        self.part.stop()
+
+    def _start_on(self, port: int) -> None:
+        self.url = f"https://127.0.0.1:{port}"
+        self._settings["LISTEN_PORT"] = str(port)
+        self.restart()
+
+    def _program(self) -> Program:
+        settings = {_PREFIX + name: value for name, value in self._settings.items()}
+        return Program((sys.executable, "-I", "-m", "vault_salesforce", "sidecar"), {**self._environment, **settings})

@@ -1,0 +1,145 @@
+"""The product on one machine: a real server with the engine mounted, a sidecar, an org; and nothing left of it."""
+
+import contextlib
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import click
+
+from vault_salesforce.dev import setup
+from vault_salesforce.dev.openbao import OpenBao
+from vault_salesforce.dev.orgsim import OrgSim, User
+from vault_salesforce.dev.setup import Mounts
+from vault_salesforce.dev.sidecar import Sidecar
+from vault_salesforce_plugin import install
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Stack:
+    """A server, a sidecar and an org that know each other, with the connection `demo` and the role `crm`.
+
+    Args:
+        tell: Called with one sentence when a part died and is started again.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.mounts = Mounts()
+        self.directory = Path(tempfile.mkdtemp(prefix="vault-salesforce-")).resolve()
+        environment = self._environment()
+        self.vault = OpenBao(self._own("vault"), environment, tell)
+        self.orgsim = OrgSim(self._own("orgsim"), environment, tell, self._as_vault_knows_it)
+        self.sidecar = Sidecar(self._own("sidecar"), environment, tell)
+
+    def start(self) -> None:
+        """Start everything, and return when `crm` can be read.
+
+        Raises:
+            PartFailed: A part did not come up.
+            Refused, OSError, TimeoutError: The set-up was not done.
+        """
+        user = setup.crm_user()
+        self.orgsim.start([user])
+        self.vault.start()
+        vault = self.vault.api(self.vault.root_token)
+        setup.mount_kv(vault, self.mounts)
+        setup.mount_engine(vault, self.mounts, install.install(self.vault.plugins))
+        login = setup.sidecar_login(vault, self.mounts)
+        self.sidecar.start(self.vault.address, self.mounts, login, self.orgsim.mail)
+        setup.make_crm(vault, self.mounts, self.orgsim, user)
+
+    def stop(self) -> None:
+        """End everything and remove the directory. Twice does no harm."""
+        for part in (self.sidecar, self.vault, self.orgsim):
+            part.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def addresses(self) -> dict[str, Any]:
+        """What others need to drive the stack: the members of `dev --json`."""
+        return {
+            "vault_addr": self.vault.address,
+            "root_token": self.vault.root_token,
+            "mount": self.mounts.engine,
+            "kv_mount": self.mounts.kv,
+            "engine_kv_mount": self.mounts.engine_kv,
+            "sidecar_url": self.sidecar.url,
+            "orgsim_url": self.orgsim.url,
+            "orgsim_control_url": self.orgsim.control_url,
+            "pids": {
+                "vault": self.vault.part.pid,
+                "sidecar": self.sidecar.part.pid,
+                "orgsim": self.orgsim.part.pid,
+            },
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _own(self, name: str) -> Path:
+        directory = self.directory / name
+        directory.mkdir()
+        return directory
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of ours: no proxies, no tokens, no PYTHON*; a home and a place for sockets that go with the stack."""
+        home, temporary = self._own("home"), self._own("tmp")
+        return {"PATH": "/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(temporary), "LANG": "C.UTF-8"}
+
+    def _as_vault_knows_it(self) -> list[User]:
+        """The users of an org that was killed: it forgets everything, and Vault has what was live."""
+        vault, kv = self.vault.api(self.vault.root_token), self.mounts.kv
+        names = vault.ask("LIST", f"v1/{kv}/metadata/creds").data["keys"]
+        held = (vault.ask("GET", f"v1/{kv}/data/creds/{name}").data["data"] for name in names)
+        return [
+            User(secret["username"], secret["password"], secret["security_token"])
+            for secret in held
+            if secret and secret.get("username")
+        ]
+
+
+@contextlib.contextmanager
+def leaving_on_signals(*, meant: bool) -> Iterator[None]:
+    """Turn the first signal to end into `SystemExit`, so that every `with` inside is left in order.
+
+    Args:
+        meant: Being ended is how this program ends: exit with 0, else with the shell's code for the signal.
+    """
+
+    def leave(number: int, _: object) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(0 if meant else 128 + number)
+
+    before = {number: signal.signal(number, leave) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def keep(*, as_json: bool) -> None:
+    """Run the stack until a signal ends it.
+
+    Args:
+        as_json: Print one line of JSON with its addresses on stdout; else a few lines for people.
+    """
+    with leaving_on_signals(meant=True), Stack(tell=lambda sentence: click.echo(sentence, err=True)) as stack:
+        stack.start()
+        if as_json:
+            click.echo(json.dumps(stack.addresses()))
+        else:
+            click.echo(f"export BAO_ADDR={stack.vault.address} BAO_TOKEN={stack.vault.root_token}")
+        sys.stdout.flush()
+        threading.Event().wait()
