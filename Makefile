@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := sdk/vault_plugin_sdk orgsim/salesforce_orgsim contract plugin sidecar cli
 WORKERS ?= 4
+# Nothing is written to the home directory: pip keeps no cache, and since it asks rustc for its version, rustup's
+# stand-in for rustc keeps its settings here too.
+INSTALL := $(BIN)/python -m pip install --quiet --no-cache-dir
+export RUSTUP_HOME := $(CURDIR)/$(VENV)/rustup
 
 .PHONY: help setup demo dev test check fmt lock proto bench-smoke
 
@@ -17,8 +21,8 @@ setup: $(STAMP) ## Make .venv here and install everything that is needed, the re
 $(STAMP): pyproject.toml sdk/pyproject.toml orgsim/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ./sdk -e ./orgsim -e '.[dev]' --group check
+	$(INSTALL) --upgrade 'pip>=25.1'
+	$(INSTALL) -c constraints.txt -e ./sdk -e ./orgsim -e '.[dev]' --group check
 	@touch $(STAMP)
 
 demo: $(STAMP) ## Rotate a Salesforce password through a real Vault server, and prove it.
@@ -41,7 +45,7 @@ fmt: $(STAMP) ## Put the code into its form.
 	$(BIN)/ruff check --fix .
 
 lock: $(STAMP) ## Resolve every dependency anew into constraints.txt.
-	$(BIN)/python -m pip install --quiet uv
+	$(INSTALL) uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --all-extras --group check \
 	  --no-emit-package vault-salesforce --no-emit-package vault-plugin-sdk --no-emit-package salesforce-orgsim \
 	  -o constraints.txt pyproject.toml sdk/pyproject.toml orgsim/pyproject.toml
