@@ -64,6 +64,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no type
         self._settings, self._url, self._certificate = settings, url, certificate
         self._bind = f"fd://{listener.detach()}"  # once: a reload asks for the configuration again
         self._engine: Engine | None = None
+        self._told = False
         super().__init__()
 
     def load_config(self) -> None:
@@ -110,22 +111,29 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no type
         return self._certificate.context
 
     def _post_worker_init(self, _worker: Any) -> None:
-        engine = self._made()
-        engine.start()
+        self._made().start()
         drain = signal.getsignal(signal.SIGTERM)
 
         def stop(number: int, frame: FrameType | None) -> None:
             # First ours: gunicorn waits for its requests, and those that watch a rotation end only when it stops.
-            engine.begin_stop()
+            self._begin_stop()
             if callable(drain):
                 drain(number, frame)
 
         signal.signal(signal.SIGTERM, stop)
         signal.siginterrupt(signal.SIGTERM, False)
+        # A terminal's Ctrl-C reaches us and the master, which sends SIGQUIT: gunicorn's handlers of the two, one
+        # interrupting the other, would wait for each other's lock for ever.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _worker_exit(self, _arbiter: Any, _worker: Any) -> None:
         """However a worker ends: the process waits for its engine. The master is told too, and has none."""
-        if self._engine is not None:
+        self._begin_stop()
+
+    def _begin_stop(self) -> None:
+        """Tell the engine, once: a handler that interrupts another must not wait for a lock which that one holds."""
+        if self._engine is not None and not self._told:
+            self._told = True
             self._engine.begin_stop()
 
     def _registered(self) -> None:

@@ -3,6 +3,7 @@
 from collections import deque
 
 from rotation_world import FREE, REST, Org, Physics, Request, Rules, Secret, State, World
+
 from vault_salesforce_sidecar.rotation.machine import MAX_TRIES, Answer, answer
 
 AS_WRITTEN = Rules()

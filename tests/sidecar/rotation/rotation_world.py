@@ -96,9 +96,7 @@ class Journal(NamedTuple):
 
 def changed(w: World, password: str) -> World:
     """Somebody's change of password took effect."""
-    return w._replace(
-        live=password, used=w.used | {password}, generation=w.generation + 1, moved=True, drift=True
-    )
+    return w._replace(live=password, used=w.used | {password}, generation=w.generation + 1, moved=True, drift=True)
 
 
 def say(call) -> str:
@@ -116,7 +114,7 @@ class Physics:
         entry = Entry(State.SETTLED, secret, 0, wants_token=self.org.token == "needed")
         return World("O", entry, secret, faults=faults, asks=asks)
 
-    def failed(self, w: World, by_us: bool, seen: bool) -> World:
+    def failed(self, w: World, *, by_us: bool, seen: bool) -> World:
         """One failed login. A lock is our doing if our call is the last drop and no more is unseen than we reserve."""
         limit = self.org.limit
         if w.fails == limit:
@@ -125,7 +123,7 @@ class Physics:
         ours = by_us and w.fails == limit and w.unseen <= RESERVE
         return w._replace(broken="3 no lockout by us") if ours else w
 
-    def apply(self, w: World, call, seen: bool = True):
+    def apply(self, w: World, call, *, seen: bool = True):  # noqa: C901 - one case per call
         """The call's effect: (world, event, whether the org counts it as a failed login)."""
         org = self.org
         match call:
@@ -134,11 +132,11 @@ class Physics:
                 if right and (org.token == "trusted" or secret.token == w.generation):
                     return w._replace(fails=0, unseen=0), Event.DONE, False
                 tokenless = right and secret.token is None
-                return self.failed(w, True, seen), Event.TOKEN_NEEDED if tokenless else Event.REFUSED, True
+                return self.failed(w, by_us=True, seen=seen), Event.TOKEN_NEEDED if tokenless else Event.REFUSED, True
             case ReadRecord():
                 return w, Event.REFUSED if w.moved else Event.DONE, False
             case Change(old, _) if old not in (None, w.live):  # INVALID_OLD_PASSWORD: may count, so it does
-                return self.failed(w, True, seen), Event.REFUSED, True
+                return self.failed(w, by_us=True, seen=seen), Event.REFUSED, True
             case Change(_, new) if new == w.live or (org.history and new in w.used):  # invalid repeated password
                 return w, Event.REFUSED, False
             case Change(_, new):
@@ -166,7 +164,7 @@ class Physics:
         versions = w.versions | {secret.password}
         return w._replace(kv=secret, version=w.version + 1, ours=True, broken=broken, versions=versions)
 
-    def record(self, w: World, call, event: Event, counts: bool = False) -> World:
+    def record(self, w: World, call, event: Event, *, counts: bool = False) -> World:
         """The holder writes the outcome into the entry, in one write: the attempt budget and the next state."""
         e, charges, rules = w.entry, w.entry.charges, self.rules
         match call, event:
@@ -205,7 +203,7 @@ class Physics:
             w = w._replace(entry=e._replace(charges=e.charges + rules.charge_first))  # durable before it is sent
         after, event, counts = self.apply(w, call)
         pushed = after._replace(plugin=after.version) if isinstance(call, Put) and not rules.push_until_equal else after
-        yield f"{name}: {event.name}", self.record(pushed, call, event, counts)
+        yield f"{name}: {event.name}", self.record(pushed, call, event, counts=counts)
         if w.faults == 0:
             return
         w = w._replace(faults=w.faults - 1)
@@ -218,7 +216,7 @@ class Physics:
         yield f"{name}: took effect, holder killed", self.record(unsaid_killed, call, Event.RESUMED)
         yield f"{name}: holder sleeps before, another takes over", self.record(asleep, call, Event.RESUMED)
         if not rules.numbers_go_on:
-            write = Journal(w.rotations, self.record(after, call, event, counts).entry)
+            write = Journal(w.rotations, self.record(after, call, event, counts=counts).entry)
             sleeper = unsaid_killed._replace(late=(*w.late, write))
             yield f"{name}: {event.name}, holder sleeps before it writes so", self.record(sleeper, call, Event.RESUMED)
         if isinstance(call, Put) and event is Event.DONE and not rules.close_by_cas:
@@ -240,7 +238,7 @@ class Physics:
         if isinstance(call, Put) and not rules.push_until_equal:
             yield f"{name}: {event.name}, the plugin was away", self.record(unsaid, call, event)
 
-    def happen(self, w: World):  # noqa: C901 - everything that may befall
+    def happen(self, w: World):  # noqa: C901, PLR0912 - everything that may befall
         """What the world does by itself: (what happened, world)."""
         e, org, rules, kv = w.entry, self.org, self.rules, (w.kv, w.version)
         for i, call in enumerate(w.late):

@@ -2,9 +2,10 @@
 
 from collections import deque
 
-from fakes import CALLER, Killed, Stage
+from fakes import CALLER, Killed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stage import Stage
 
 KINDS = (
     {},

@@ -4,7 +4,10 @@ from collections import deque
 from dataclasses import replace
 
 import pytest
-from fakes import API_OFF, CALLER, CRM, INVALID_LOGIN, JOURNAL, Stage
+from fake_org import API_OFF, INVALID_LOGIN
+from fakes import CALLER, CRM, JOURNAL, Killed
+from stage import Stage
+
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
@@ -300,10 +303,8 @@ def test_a_creation_that_was_interrupted_comes_to_nothing_and_can_be_repeated():
     stage = Stage()
     rotations = stage.sidecar()
     stage.accidents.kill_at = stage.accidents.calls + 12
-    try:
+    with pytest.raises(Killed):
         enrol(stage, rotations)
-    except BaseException as killed:  # noqa: BLE001 - the process dies
-        assert type(killed).__name__ == "Killed"
     rotations = stage.sidecar()
     run_out(stage, rotations)
     assert stage.roles.get("crm") is None

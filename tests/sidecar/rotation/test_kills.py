@@ -1,7 +1,8 @@
 """A rotation is killed at each of its outside calls, and goes on in the next process."""
 
 import pytest
-from fakes import CALLER, Killed, Stage
+from fakes import CALLER, Killed
+from stage import Stage
 
 KINDS = {
     "self": {},

@@ -3,8 +3,10 @@
 import pytest
 from rotation_explorer import ORGS, calm, explore, path
 from rotation_world import Org, Rules
+
 from vault_salesforce_sidecar.rotation.machine import (
     FREE,
+    Entry,
     Event,
     Fate,
     Request,
@@ -18,7 +20,9 @@ from vault_salesforce_sidecar.rotation.machine import (
 
 def name_of(org: Org) -> str:
     words = ["self" if org.self_managed else "admin", org.token, f"limit{org.limit}"]
-    return "-".join([*words, *(name for name in ("plugin",) if getattr(org, name)), *(() if org.history else ("again",))])
+    return "-".join(
+        [*words, *(name for name in ("plugin",) if getattr(org, name)), *(() if org.history else ("again",))]
+    )
 
 
 @pytest.mark.parametrize("org", ORGS, ids=name_of)
@@ -57,7 +61,11 @@ def nothing_kept(e, event):
 
 def old_token_stays(e, request, secret, kv):
     e2 = ask(e, request, secret, kv)
-    return e2._replace(candidate=Secret(secret.password, kv[0].token)) if request is Request.ROTATE and e2 and secret else e2
+    return (
+        e2._replace(candidate=Secret(secret.password, kv[0].token))
+        if request is Request.ROTATE and e2 and secret
+        else e2
+    )
 
 
 def delete_forgets(e, request, secret, kv):
@@ -70,14 +78,16 @@ def refusal_stays_certain(e, request, secret, kv):
     return e2._replace(fate=e.fate) if request is Request.ROTATE and e2 and e.candidate else e2
 
 
+SETTLED = Entry(State.SETTLED, Secret("O"), 0)
 SELF = Org(self_managed=True, token="trusted", limit=3)
 ADMIN = Org(self_managed=False, token="trusted", limit=5)
+TOKEN = Org(self_managed=False, token="needed", limit=5)
 PLUGIN = Org(self_managed=True, token="trusted", limit=5, plugin=True)
 UNPOLICED = -99
 REMOVED = {
     "one candidate per rotation": (ADMIN, Rules(step=fresh_candidate), 2, 2, "1"),
     "a refusal is checked before it withdraws": (ADMIN, Rules(step=refusal_withdraws), 2, 2, "1"),
-    "a new round doubts earlier refusals": (ADMIN._replace(token="needed"), Rules(ask=refusal_stays_certain), 2, 2, "1"),
+    "a new round doubts earlier refusals": (TOKEN, Rules(ask=refusal_stays_certain), 2, 2, "1"),
     "the entry is closed by check-and-set": (ADMIN, Rules(close_by_cas=False), 1, 1, "1"),
     "the entry's numbers go on": (ADMIN, Rules(numbers_go_on=False), 1, 1, "1"),
     "earlier passwords are kept": (ADMIN._replace(history=False), Rules(step=nothing_kept), 2, 2, "1"),
@@ -103,22 +113,16 @@ def test_without_this_rule_a_promise_breaks(rule):
 
 
 def test_a_rotation_in_hand_takes_no_request_but_delete():
-    e = ask(explorable(), Request.ROTATE, Secret("1"), (Secret("O"), 1))
+    e = ask(SETTLED, Request.ROTATE, Secret("1"), (Secret("O"), 1))
     for request in Request:
         after = ask(e, request, Secret("2"), (Secret("O"), 1))
         assert (after is None) == (request is not Request.DELETE)
 
 
 def test_every_state_in_hand_answers_every_event_but_no_state_at_rest_does():
-    e = ask(explorable(), Request.ROTATE, Secret("1"), (Secret("O"), 1))
+    e = ask(SETTLED, Request.ROTATE, Secret("1"), (Secret("O"), 1))
     for state in set(State) - FREE - {State.AWAITING_TOKEN, State.STUCK, State.DELETED}:
         for event in Event:
             assert step(e._replace(state=state), event).state in State
     with pytest.raises(AssertionError):
-        step(explorable(), Event.DONE)
-
-
-def explorable():
-    from vault_salesforce_sidecar.rotation.machine import Entry  # noqa: PLC0415
-
-    return Entry(State.SETTLED, Secret("O"), 0)
+        step(SETTLED, Event.DONE)

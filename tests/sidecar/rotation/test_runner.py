@@ -4,7 +4,10 @@ from collections import deque
 from dataclasses import replace
 
 import pytest
-from fakes import API_OFF, CALLER, DEAD_SESSION, INVALID_LOGIN, JOURNAL, NEW_PASSWORD, OLD_PASSWORD, Stage, fault
+from fake_org import API_OFF, DEAD_SESSION, INVALID_LOGIN, NEW_PASSWORD, OLD_PASSWORD, fault
+from fakes import CALLER, JOURNAL
+from stage import Stage
+
 from vault_plugin_sdk.logical.errors import TransientError
 
 

@@ -5,7 +5,9 @@ from collections import deque
 from dataclasses import replace
 
 import pytest
-from fakes import CALLER, CRM, JOURNAL, Stage
+from fakes import CALLER, CRM, JOURNAL
+from stage import Stage
+
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError
 from vault_salesforce_contract.registration import Held

@@ -4,7 +4,10 @@ from collections import deque
 from dataclasses import replace
 from datetime import timedelta
 
-from fakes import CALLER, CRM, JOURNAL, START, Killed, Stage
+from fakes import CALLER, CRM, JOURNAL, START, Killed
+from stage import Stage
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
 
 
@@ -249,8 +252,6 @@ def test_a_token_in_flight_survives_a_kill_of_its_proof():
         stage.accidents.kill_at = stage.accidents.calls + 1
 
     stage.org.script["log_in"] = deque([die])
-    from vault_plugin_sdk.framework.secretstr import SecretStr
-
     try:
         HandedIn(one).security_token("crm", SecretStr(stage.person.token), CALLER, 10)
     except Killed:

@@ -1,0 +1,25 @@
+"""A role's history: newest first, one row per rotation, bounded."""
+
+from datetime import UTC, datetime
+
+from vault_salesforce_sidecar.records.history_entry import MAX_ENTRIES, HistoryEntry, dump, load, remembered
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def test_rows_are_read_as_they_were_written():
+    rows = (HistoryEntry("r1", cause="manual", began=NOW, ended=NOW, outcome="settled", version=2),)
+    assert load(dump(rows)) == rows
+
+
+def test_a_rotation_that_goes_on_replaces_its_row():
+    rows = remembered((HistoryEntry("r2", outcome="stuck"), HistoryEntry("r1")), HistoryEntry("r2", outcome="settled"))
+    assert [(row.rotation_id, row.outcome) for row in rows] == [("r2", "settled"), ("r1", "")]
+
+
+def test_the_oldest_rows_fall_off():
+    rows = ()
+    for number in range(MAX_ENTRIES + 10):
+        rows = remembered(rows, HistoryEntry(f"r{number}"))
+    assert len(rows) == MAX_ENTRIES
+    assert rows[0].rotation_id == f"r{MAX_ENTRIES + 9}"

@@ -1,0 +1,24 @@
+"""A login is made only where one more failure, and one that we cannot see, leave the user unlocked."""
+
+import pytest
+
+from vault_salesforce_sidecar.rotation.budget import known_charges, logins_left, may_log_in
+
+
+@pytest.mark.parametrize(
+    ("charges", "limit", "may"),
+    [(0, 3, True), (1, 3, False), (2, 5, True), (3, 5, False), (7, 10, True), (8, 10, False)],
+)
+def test_one_attempt_is_held_in_reserve(charges, limit, may):
+    assert may_log_in(charges, limit) is may
+
+
+@pytest.mark.parametrize("charges", range(12))
+def test_what_is_left_agrees_with_what_may_be_done(charges):
+    for limit in (3, 5, 10):
+        assert bool(logins_left(charges, limit)) is may_log_in(charges, limit)
+
+
+def test_the_orgs_counter_takes_the_place_of_ours_where_it_can_be_read():
+    assert known_charges(3, None) == 3
+    assert known_charges(3, 0) == 0

@@ -1,0 +1,103 @@
+"""What a role's status says, state by state: one next step, and no secret."""
+
+from dataclasses import replace
+
+import pytest
+from fakes import START
+
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_contract.api.static_roles import StaticRole
+from vault_salesforce_sidecar.records.journal_entry import JournalEntry
+from vault_salesforce_sidecar.rotation import machine
+from vault_salesforce_sidecar.rotation.machine import State
+from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
+from vault_salesforce_sidecar.rotation.views import RESET_PAGE, Outlook, RotationView, status_of
+
+ROLE = StaticRole(config="demo", username="a@acme.example")
+ENTRY = JournalEntry(
+    username="a@acme.example",
+    role="crm",
+    state="settled",
+    published_version=3,
+    current_password=SecretStr("hidden"),
+    candidate_password=SecretStr("hidden"),
+)
+OUTLOOK = Outlook("crm", ROLE, trusted=False, next_rotation=None, gate=None, now=START, mount="sf")
+ROTATE, UNLOCK = "vault write -f sf/rotate/crm", "vault write -f sf/unlock/crm"
+
+
+@pytest.mark.parametrize(
+    ("entry", "state", "next_step"),
+    [
+        ({}, "ok", ""),
+        ({"state": "checking"}, "rotating", "vault read sf/status/crm"),
+        ({"state": "publishing"}, "rotating", "vault read sf/status/crm"),
+        ({"state": "withdrawn", "reason": machine.CHANGE_REFUSED}, "parked", ROTATE),
+        ({"state": "withdrawn", "reason": machine.NO_ATTEMPTS, "charges": 3}, "parked", UNLOCK),
+        ({"state": "withdrawn", "reason": machine.GIVEN_REFUSED}, "ok", ""),
+        ({"state": "stuck", "reason": machine.NEITHER, "charges": 2}, "stuck", ROTATE),
+        ({"state": "stuck", "reason": machine.NO_ATTEMPTS, "charges": 3}, "stuck", UNLOCK),
+        ({"state": "stuck", "reason": machine.FOREIGN_VERSION}, "stuck", ROTATE),
+        ({"state": "stuck", "reason": machine.CHANGED_OUTSIDE}, "drifted", "vault write sf/resync/crm password=-"),
+        (
+            {"state": "awaiting_token", "reason": machine.TOKEN_MISSING},
+            "awaiting",
+            "vault write sf/security-token/crm security_token=-",
+        ),
+        ({"state": "withdrawn", "reason": FIRST_TOKEN, "published_version": 0}, "awaiting", RESET_PAGE),
+        ({"published_version": 0}, "unpublished", "vault write sf/resync/crm password=-"),
+        ({"published_version": 0, "fault_code": "password_expired"}, "due", ROTATE),
+    ],
+)
+def test_each_state_has_one_next_step(entry, state, next_step):
+    status = status_of(replace(ENTRY, **entry), OUTLOOK)
+    assert (status.state, status.next_step) == (state, next_step)
+
+
+def test_a_role_that_is_due_says_so_and_one_that_may_not_begin_names_the_field():
+    due = replace(OUTLOOK, next_rotation=START)
+    assert status_of(ENTRY, due).state == "due"
+    parked = status_of(ENTRY, replace(due, gate="no mail has been seen"))
+    assert parked.state == "parked"
+    assert parked.next_step == "vault write sf/rotate/crm allow_security_token_wait=true"
+
+
+def test_every_resting_state_that_is_not_well_gives_a_reason():
+    for state in (State.STUCK, State.WITHDRAWN, State.AWAITING_TOKEN):
+        for reason in (machine.NEITHER, machine.TOKEN_REFUSED, machine.DOOR_SHUT, machine.OUT_OF_TRIES):
+            assert status_of(replace(ENTRY, state=state.value, reason=reason), OUTLOOK).reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("role", "entry", "trusted", "told"),
+    [
+        ({}, {}, False, "none"),
+        ({"security_token_from": "manual"}, {"current_token": SecretStr("t")}, False, "proven"),
+        ({"security_token_from": "manual"}, {}, True, "unproven"),
+        ({"security_token_from": "manual"}, {"state": "awaiting_token"}, False, "awaited"),
+        ({}, {"wants_token": True, "state": "awaiting_token"}, False, "awaited"),
+    ],
+)
+def test_the_token_state_is_told(role, entry, trusted, told):
+    outlook = replace(OUTLOOK, role=replace(ROLE, **role), trusted=trusted)
+    assert status_of(replace(ENTRY, **entry), outlook).token_state == told
+
+
+def test_no_status_holds_a_secret():
+    assert "hidden" not in repr(status_of(ENTRY, OUTLOOK))
+
+
+def test_a_view_answers_with_its_warning_beside_the_data():
+    view = RotationView("crm", "r1", "rotating", False, 2, "salesforce/creds/crm", START, True, "watch it")
+    response = view.to_response()
+    assert response.data == {
+        "role": "crm",
+        "rotation_id": "r1",
+        "state": "rotating",
+        "done": False,
+        "version": 2,
+        "kv_path": "salesforce/creds/crm",
+        "last_vault_rotation": "2030-01-01T00:00:00Z",
+        "joined": True,
+    }
+    assert response.warnings == ("watch it",)
