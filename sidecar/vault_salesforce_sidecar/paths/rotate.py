@@ -18,7 +18,10 @@ def rotate(
     allow_security_token_wait: bool,
     force: bool,
 ) -> Response:
-    """Begin or join a rotation, and watch it for `wait` seconds where a waiting place is free."""
+    """Begin or join a rotation, and watch it for `wait` seconds where a waiting place is free.
+
+    Raises: OperatorError: 424, the org refused it before anything was changed; who only watches is told without one.
+    """
     with engine.waiting(wait) as seconds:
         view = engine.rotations.rotate(
             role,
@@ -29,6 +32,8 @@ def rotate(
             allow_security_token_wait=allow_security_token_wait,
             force=force,
         )
+    if view.refusal is not None and rotation_id is None:
+        raise view.refusal
     return view.to_response()
 
 

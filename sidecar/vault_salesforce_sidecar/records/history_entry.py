@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from vault_plugin_sdk.framework.fields import INTEGER, TEXT, TIME, field, from_stored, to_stored
+from vault_salesforce_sidecar.records.schema import check_schema
 
 MAX_ENTRIES: Final = 50
 SCHEMA: Final = 1
@@ -36,7 +37,8 @@ def dump(entries: Sequence[HistoryEntry]) -> dict[str, Any]:
 
 
 def load(data: Mapping[str, Any]) -> tuple[HistoryEntry, ...]:
-    """The record that `dump` wrote. Raises: ValueError on a bad value."""
+    """The record that `dump` wrote. Raises: NewerSchema; ValueError on a bad value."""
+    check_schema(data, SCHEMA)
     return tuple(from_stored(HistoryEntry, entry) for entry in data.get("rotations") or ())
 
 

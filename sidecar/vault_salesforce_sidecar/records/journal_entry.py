@@ -12,12 +12,9 @@ from vault_plugin_sdk.framework.coerce import coerce, jsonable
 from vault_plugin_sdk.framework.fields import BOOLEAN, DURATION, INTEGER, LIST, SECRET, TEXT, TIME, declared, to_stored
 from vault_plugin_sdk.framework.fields import field as item
 from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_sidecar.records.schema import check_schema
 
 SCHEMA: Final = 1
-
-
-class NewerSchema(ValueError):  # noqa: N818 - a state of affairs
-    """A newer release wrote this record; this one leaves it alone."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +116,7 @@ def load(data: Mapping[str, Any]) -> JournalEntry:
         NewerSchema: A newer release wrote it.
         ValueError: It cannot be read.
     """
-    if coerce(INTEGER, data.get("schema", SCHEMA)) > SCHEMA:
-        raise NewerSchema("the journal entry was written by a newer release; update this sidecar")
+    check_schema(data, SCHEMA)
     try:
         kept = tuple(
             Kept(SecretStr(one["password"]), coerce(TIME, one["until"]) if one.get("until") else None)

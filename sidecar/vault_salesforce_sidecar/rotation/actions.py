@@ -127,6 +127,8 @@ class Actions:
         if entry.given_password is not None and session.password_expired:
             return Outcome(Event.REFUSED, findings.EXPIRED, Charge.CLEAR, told)
         record = seen.last_password_change or "" if seen else ""
+        if entry.given_password is None and record == entry.mark:
+            record = ""  # it has not caught up with the change that this login proves
         return Outcome(Event.DONE, None, Charge.CLEAR, told | {"evidence": "login", "proven_record": record})
 
     def weigh_record(self, entry: JournalEntry) -> Outcome:

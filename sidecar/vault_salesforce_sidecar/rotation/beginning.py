@@ -12,7 +12,7 @@ from vault_salesforce_sidecar.rotation.actions import Actions
 from vault_salesforce_sidecar.rotation.asking import Situation, again, begun, check_budget, is_fresh
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.chores import HISTORY
-from vault_salesforce_sidecar.rotation.machine import REST, Request, Secret
+from vault_salesforce_sidecar.rotation.machine import FREE, REST, Request, Secret, State
 from vault_salesforce_sidecar.rotation.parts import Account, open_account
 from vault_salesforce_sidecar.rotation.passwords import new_password
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
@@ -101,7 +101,7 @@ class Beginning:
     def queued(self, account: Account, stored: Stored[JournalEntry]) -> None:
         """Begin the rotation that was asked for while another one ran; where it may not be, it is dropped."""
         record = stored.record
-        if not record.queued:
+        if not record.queued or State(record.state) not in FREE:
             return
         caller = Caller(display_name=record.queued_by)
         try:

@@ -14,7 +14,7 @@ from vault_salesforce_sidecar.rotation.chores import Chores
 from vault_salesforce_sidecar.rotation.credentials import Credentials
 from vault_salesforce_sidecar.rotation.jobs import Jobs
 from vault_salesforce_sidecar.rotation.journal import Journal, Now, machine_entry, with_entry
-from vault_salesforce_sidecar.rotation.machine import REST, Event, State
+from vault_salesforce_sidecar.rotation.machine import REST, Event, Fate, State
 from vault_salesforce_sidecar.rotation.parts import Account, Parts, open_account
 from vault_salesforce_sidecar.rotation.roster import Roster
 from vault_salesforce_sidecar.rotation.runner import Deposed, Run, Runner, Stopped, at_rest, charged_ahead, hold_seconds
@@ -66,7 +66,7 @@ class Carrier:
         """Take an entry in hand over from a holder that crashed or sleeps, and carry it on; to be called in a job."""
         record = known.record
         try:
-            account = open_account(self.parts, record.role)
+            account = open_account(self.parts, record.role, checked=False)  # what has left is finished
         except EngineError as exc:
             log.warning("rotation cannot go on", role=record.role, rotation_id=record.rotation_id, reason=exc.sentence)
             self._abandon(known)
@@ -87,7 +87,8 @@ class Carrier:
             return  # somebody else took it, or its holder woke
         log.info("rotation taken over", role=record.role, rotation_id=record.rotation_id, state=record.state)
         self.roster.note(stored)
-        self._carry(Run(account, stored, at, charged, doubtful=before.state is State.APPLYING))
+        doubtful = before.state is State.APPLYING or (before.state is State.CHECKING and before.fate is Fate.UNKNOWN)
+        self._carry(Run(account, stored, at, charged, doubtful))
 
     def do_chores(self, stored: Stored[JournalEntry]) -> Stored[JournalEntry]:
         """Do what the entry owes, as far as it can be done now; the entry then."""

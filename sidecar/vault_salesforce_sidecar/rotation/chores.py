@@ -12,6 +12,7 @@ from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.records import history_entry
 from vault_salesforce_sidecar.records.history_entry import HistoryEntry, remembered
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
+from vault_salesforce_sidecar.records.schema import NewerSchema
 from vault_salesforce_sidecar.rotation.credentials import Credentials, Found
 from vault_salesforce_sidecar.rotation.journal import Journal
 from vault_salesforce_sidecar.rotation.machine import State
@@ -158,7 +159,11 @@ class Chores:
             accessor=record.accessor,
         )
         for _ in range(_TRIES):
-            known = self._history.get(record.role)
+            try:
+                known = self._history.get(record.role)
+            except NewerSchema as exc:
+                log.warning("a history is left alone", role=record.role, reason=str(exc))
+                return
             rows = remembered(known.record if known else (), row)
             if known is not None and rows == known.record:
                 return

@@ -53,8 +53,8 @@ class Rotations:
         self.carrier = Carrier(parts, pool or Slots(slots), hold_seconds)
         self.beginning = Beginning(self.carrier)
         self.waiting = Waiting(self.carrier)
-        self.carrier.after_rest = self.beginning.queued
         self._watching = Watching(self.carrier, self.beginning)
+        self.carrier.after_rest = self._watching.after_rest
         self._drift = Drift(self.carrier)
         self._loaded = threading.Event()
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from vault_plugin_sdk.framework.coerce import jsonable
+from vault_plugin_sdk.logical.errors import OperatorError
 from vault_plugin_sdk.logical.response import Response
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
@@ -31,6 +32,7 @@ class RotationView:
         last_vault_rotation: When that version was made.
         joined: It was under way already, or is the last one.
         warning: What to do where it is not done.
+        refusal: Why the org let us change nothing, as an error for who asked for the change; None: it did not refuse.
     """
 
     role: str
@@ -42,10 +44,12 @@ class RotationView:
     last_vault_rotation: datetime | None
     joined: bool
     warning: str | None = None
+    refusal: OperatorError | None = None
 
     def to_response(self) -> Response:
         """The answer to the client."""
-        data: dict[str, Any] = {name: jsonable(value) for name, value in vars(self).items() if name != "warning"}
+        told = {name: value for name, value in vars(self).items() if name not in ("warning", "refusal")}
+        data: dict[str, Any] = {name: jsonable(value) for name, value in told.items()}
         return Response(data=data, warnings=(self.warning,) if self.warning else ())
 
 
@@ -157,7 +161,7 @@ def _judged(record: JournalEntry, outlook: Outlook) -> tuple[str, str, str]:
     if record.reason == FIRST_TOKEN:
         return "awaiting", "the mail with the first security token has not come yet", RESET_PAGE
     if state is State.AWAITING_TOKEN:
-        return "awaiting", sentence(record), outlook.command("security-token", "security_token=-")
+        return "awaiting", sentence(record), _way_to_a_token(record, outlook)
     if state is State.STUCK:
         name = "drifted" if record.reason == machine.CHANGED_OUTSIDE else "stuck"
         return name, sentence(record), _way_out(record, outlook)
@@ -181,6 +185,13 @@ def _way_out(record: JournalEntry, outlook: Outlook) -> str:
     if record.reason == machine.CHANGED_OUTSIDE and outlook.role.self_managed:
         return outlook.command("resync", "password=-")
     return outlook.command("rotate")
+
+
+def _way_to_a_token(record: JournalEntry, outlook: Outlook) -> str:
+    """The command that gets a token; a mailed one that was refused may be right, where the user was locked."""
+    if record.reason == machine.TOKEN_REFUSED and outlook.role.security_token_from == "mailbox":  # noqa: S105 - a choice
+        return _way_out(record, outlook)
+    return outlook.command("security-token", "security_token=-")
 
 
 def _token_state(record: JournalEntry, outlook: Outlook) -> str:

@@ -8,7 +8,7 @@ from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine
 from vault_salesforce_sidecar.rotation.budget import LOCKOUT_SECONDS
 from vault_salesforce_sidecar.rotation.carrying import Carrier
-from vault_salesforce_sidecar.rotation.machine import REST, State
+from vault_salesforce_sidecar.rotation.machine import REST, Fate, State
 from vault_salesforce_sidecar.rotation.parts import Account
 from vault_salesforce_sidecar.rotation.views import RotationView, sentence
 
@@ -87,6 +87,7 @@ class Waiting:
             last_vault_rotation=record.last_rotation,
             joined=joined,
             warning=None if done else self._warning(account, record),
+            refusal=_refusal(record),
         )
 
     def _warning(self, account: Account, record: JournalEntry) -> str:
@@ -113,7 +114,17 @@ def check_proven(account: Account, record: JournalEntry, mount: str) -> None:
             remedy=f"vault write -f {mount}/unlock/{account.name}",
             retry_after_seconds=LOCKOUT_SECONDS,
         )
-    raise OperatorError(
+    raise _refused(record)
+
+
+def _refusal(record: JournalEntry) -> OperatorError | None:
+    """The error of a rotation that the org ended before anything was changed."""
+    unchanged = record.state in (State.WITHDRAWN, State.STUCK) and record.fate == Fate.UNSENT.name.lower()
+    return _refused(record) if unchanged and record.fault_code else None
+
+
+def _refused(record: JournalEntry) -> OperatorError:
+    return OperatorError(
         record.fault_cause or sentence(record),
         code=record.fault_code or None,
         remedy=record.fault_remedy or None,

@@ -10,6 +10,7 @@ import structlog
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import EngineError
 from vault_plugin_sdk.logical.request import Caller
+from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.mailbox.mail import MailboxUnavailable
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
@@ -48,9 +49,7 @@ class Watching:
     def load(self) -> None:
         """Read every role and entry, once, at start. Raises: KvUnavailable."""
         for name in self._parts.roles.list():
-            role = self._parts.roles.get(name)
-            if role is not None:
-                self._roster.know_role(name, role.record)
+            self._read_role(name)
         for username in self._carrier.journal.usernames():
             self._note(username)
         self._load_former()
@@ -83,6 +82,16 @@ class Watching:
             found = self._carrier.credentials.read(name) if name not in known else None
             if found is not None and found.version and found.rotation_id:
                 self._roster.remember_former(name, Held(found.version, found.rotation_id))
+
+    def after_rest(self, account: Account, stored: Stored[JournalEntry]) -> None:
+        """What need not wait for a tick: the rotation queued behind this one, and a mail that was faster than we were.
+
+        Each moment with a new password and no proof is one in which somebody who still has the old one may lock the
+        user.
+        """
+        self._beginning.queued(account, stored)
+        if stored.record.state == State.AWAITING_TOKEN and account.mailbox is not None:
+            self._quietly(account.name, partial(self._mail, stored.record))
 
     def _offer(self, record: JournalEntry, work: Callable[[], None]) -> None:
         account = record.username.lower()
@@ -147,7 +156,7 @@ class Watching:
     def _mail(self, record: JournalEntry) -> None:
         """Try the newest mailed token, or after a long time without mail the old one, each once."""
         self._carrier.leave_alone(record.username.lower(), self._mail_seconds(record))
-        account = open_account(self._parts, record.role)
+        account = open_account(self._parts, record.role, checked=False)  # what has left is finished
         mailed = newest_token(account, record)
         if mailed is not None:
             self._hand_in(account, record, mailed.token, mailed=True)
@@ -189,23 +198,37 @@ class Watching:
             self._sweep = self._parts.roles.list()
             for name in set(self._roster.roles()) - set(self._sweep):
                 self._roster.forget_role(name)
+            for seen in self._roster.entries():
+                if seen.record.state == State.DELETED:
+                    self._forget_in_time(seen.record)
         names, self._sweep = self._sweep[:SWEEP_AT_ONCE], self._sweep[SWEEP_AT_ONCE:]
         for name in names:
-            role = self._parts.roles.get(name)
-            if role is None:
-                self._roster.forget_role(name)
-                continue
-            self._roster.know_role(name, role.record)
-            self._note(role.record.username)
-        for seen in self._roster.entries():
-            if forgets(seen.record, self._parts.clock.now()):
-                self._offer(seen.record, partial(self._forget, seen.record.username))
+            role = self._read_role(name)
+            stored = self._note(role.username) if role else None
+            if stored is not None:
+                self._forget_in_time(stored.record)
+
+    def _forget_in_time(self, record: JournalEntry) -> None:
+        if forgets(record, self._parts.clock.now()):
+            self._offer(record, partial(self._forget, record.username))
 
     def _forget(self, username: str) -> None:
         stored = self._carrier.reread(username)
         if stored is not None:
             record = forgotten(stored.record, self._parts.clock.now())
             self._roster.note(self._carrier.journal.put(username, record, stored.version))
+
+    def _read_role(self, name: str) -> StaticRole | None:
+        try:
+            stored = self._parts.roles.get(name)
+        except (EngineError, ValueError) as exc:
+            log.warning("a role is left alone", role=name, reason=str(exc))
+            return None
+        if stored is None:
+            self._roster.forget_role(name)
+            return None
+        self._roster.know_role(name, stored.record)
+        return stored.record
 
     def _note(self, username: str) -> Stored[JournalEntry] | None:
         try:

@@ -21,6 +21,7 @@ class View:
     """A rotation, as it is watched."""
 
     warnings: tuple[str, ...] = ()
+    refusal: None = None
 
     def to_response(self):
         return Response(data={"state": "settled"}, warnings=self.warnings)

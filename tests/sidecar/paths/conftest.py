@@ -27,6 +27,7 @@ class View:
     """A rotation, as it is watched."""
 
     seen: Any
+    refusal: Any = None
 
     def to_response(self):
         return Response(data={"seen": self.seen})
@@ -38,10 +39,11 @@ class Rotations:
     def __init__(self):
         self.asked = []
         self.known = {}
+        self.refusal = None
 
     def rotate(self, role, caller, **options):
         self.asked.append(("rotate", role, options))
-        return View(options["wait"])
+        return View(options["wait"], self.refusal)
 
     def delete(self, role, caller):
         self.asked.append(("delete", role))

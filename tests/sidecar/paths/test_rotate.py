@@ -1,5 +1,9 @@
 """Rotate now."""
 
+import pytest
+
+from vault_plugin_sdk.logical.errors import OperatorError
+
 
 def test_a_rotation_is_asked_for_with_all_that_was_given(engine):
     given = {"expected_version": "3", "wait": "2s", "allow_security_token_wait": "true", "force": True}
@@ -16,3 +20,10 @@ def test_without_a_word_it_waits_ten_seconds(engine):
 def test_where_no_place_is_free_it_does_not_wait(engine):
     engine.places = 0
     assert engine.ask("update", "rotate/crm", wait=10).data == {"seen": 0}
+
+
+def test_a_refusal_of_the_org_is_an_error_for_who_asked_and_none_for_who_watches(engine):
+    engine.rotations.refusal = OperatorError("Salesforce refused it.", code="INVALID_LOGIN")
+    with pytest.raises(OperatorError, match="refused it"):
+        engine.ask("update", "rotate/crm")
+    assert engine.ask("update", "rotate/crm", rotation_id="abc").data == {"seen": 10}

@@ -6,7 +6,8 @@ import pytest
 
 from vault_plugin_sdk.framework.fields import declared
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_salesforce_sidecar.records.journal_entry import SCHEMA, JournalEntry, Kept, NewerSchema, dump, load
+from vault_salesforce_sidecar.records.journal_entry import SCHEMA, JournalEntry, Kept, dump, load
+from vault_salesforce_sidecar.records.schema import NewerSchema
 
 NOW = datetime(2030, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
 

@@ -9,6 +9,7 @@ from fakes import CALLER, JOURNAL
 from stage import Stage
 
 from vault_plugin_sdk.logical.errors import TransientError
+from vault_salesforce_sidecar.rotation.handed_in import HandedIn
 
 
 def script(stage, **steps):
@@ -308,3 +309,34 @@ def test_login_hours_are_no_failed_login():
     assert not rotate(stage, rotations).done
     assert stage.entry["state"] == "withdrawn"
     assert stage.entry["charges"] == 0
+
+
+def test_a_user_whom_nobody_logs_in_as_is_closed_by_an_acknowledged_change_whose_record_moved():
+    stage = Stage(self_managed=False)
+    stage.role = replace(stage.role, verify="record")
+    rotations = stage.sidecar()
+    HandedIn(rotations).enrol("crm", stage.role, None, None, CALLER)
+    assert rotate(stage, rotations).done
+    assert stage.is_live
+    assert stage.person.logins == 0
+    assert stage.entry["charges"] == 0
+    assert rotations.history("crm")[0].evidence == "record"
+
+
+def test_a_moved_record_alone_does_not_close_a_rotation_whose_answer_was_lost():
+    stage = Stage(self_managed=False)
+    stage.role = replace(stage.role, verify="record")
+    rotations = stage.sidecar()
+    HandedIn(rotations).enrol("crm", stage.role, None, None, CALLER)
+    script(stage, change=["then lost"])
+    assert not rotate(stage, rotations).done
+    assert stage.entry["state"] == "stuck"
+    assert stage.entry["candidate_password"] == stage.person.password
+
+
+def test_a_record_that_lags_behind_the_proven_change_is_not_taken_for_drift_later():
+    stage = Stage(self_managed=False)
+    rotations = stage.enrolled()
+    script(stage, find_user=[lambda: None, lambda: setattr(stage.person, "changes", 0)])
+    assert rotate(stage, rotations).done
+    assert stage.entry["proven_record"] == ""

@@ -5,11 +5,12 @@ from collections import deque
 from dataclasses import replace
 
 import pytest
+from fake_org import INVALID_LOGIN
 from fakes import CALLER, CRM, JOURNAL
 from stage import Stage
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_plugin_sdk.logical.errors import CallerError
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.clock import SystemClock
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
@@ -48,7 +49,27 @@ def test_a_rotation_with_a_mailed_token_publishes_the_new_pair():
     assert stage.is_live
     assert stage.published["security_token"]
     assert stage.person.logins == 2
-    assert rotations.rotate("crm", CALLER).state == "awaiting", "a mail has been seen now: no flag is needed"
+    assert rotations.rotate("crm", CALLER).state == "ok", "a mail has been seen now: no flag is needed"
+
+
+def test_a_login_that_the_org_refuses_before_any_change_is_an_error_for_who_asked():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.org.script["log_in"] = deque([INVALID_LOGIN])
+    view = rotations.rotate("crm", CALLER)
+    assert view.refusal is not None
+    assert (view.refusal.status, view.refusal.code) == (424, "INVALID_LOGIN")
+    assert view.refusal.remedy
+    assert "refusal" not in (view.to_response().data or {})
+
+
+def test_a_rotation_that_changed_something_is_no_refusal():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.org.script["log_in"] = deque([lambda: None, INVALID_LOGIN])
+    view = rotations.rotate("crm", CALLER)
+    assert view.state == "stuck"
+    assert view.refusal is None
 
 
 @pytest.mark.parametrize("source", ["manual", "mailbox"])
@@ -292,3 +313,70 @@ def test_a_waiter_is_woken_by_the_end_of_the_rotation():
     view = rotations.rotate("crm", CALLER, wait=PATIENCE_SECONDS)
     rotations.stop(PATIENCE_SECONDS)
     assert (view.done, view.version) == (True, 2)
+
+
+def test_unlock_clears_the_charges_and_lets_a_stuck_rotation_go_on():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.org.script["log_in"] = deque([lambda: None, "lost", "lost", "lost"])
+    rotations.rotate("crm", CALLER)
+    assert (stage.entry["state"], stage.entry["charges"]) == ("stuck", 3)
+    rotations.unlock("crm", CALLER)
+    assert (stage.entry["state"], stage.entry["charges"]) == ("settled", 0)
+    assert stage.is_live
+
+
+def test_unlock_of_a_role_that_is_well_begins_nothing_and_of_one_in_hand_is_refused():
+    stage = Stage()
+    rotations = stage.enrolled()
+    rotations.unlock("crm", CALLER)
+    assert stage.person.logins == 0
+    refusals = []
+
+    def unlock():
+        with pytest.raises(CallerError) as refused:
+            rotations.unlock("crm", CALLER)
+        refusals.append(refused.value.status)
+
+    stage.org.script["change"] = deque([unlock])
+    rotations.rotate("crm", CALLER)
+    assert refusals == [409]
+
+
+def test_an_expected_version_only_watches_a_stuck_rotation():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.org.script["change"] = deque(["lost"] * 3)
+    stuck = rotations.rotate("crm", CALLER, wait=10, expected_version=1)
+    again = rotations.rotate("crm", CALLER, wait=10, expected_version=1)
+    assert (again.state, again.joined, again.rotation_id) == ("stuck", True, stuck.rotation_id)
+    assert "sf/status/crm" in again.warning
+    assert stage.person.changes == 0
+
+
+def test_a_role_or_an_entry_of_a_newer_release_is_left_alone_and_the_others_are_served():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.org.add("second@acme.example", "Old-password-2", untrusted=False)
+    second = replace(stage.role, username="second@acme.example")
+    HandedIn(rotations).enrol("second", second, SecretStr("Old-password-2"), None, CALLER)
+    newer = stage.entry | {"schema": 99}
+    stage.engine_kv.versions[JOURNAL][-1] = newer
+    rotations = stage.sidecar()
+    with pytest.raises(OperatorError) as refused:
+        rotations.rotate("crm", CALLER)
+    assert refused.value.status == 503
+    assert rotations.rotate("second", CALLER, wait=10).done
+    assert stage.entry == newer
+
+
+def test_what_is_queued_waits_until_the_one_before_it_is_over():
+    stage = Stage(token_from="manual", untrusted=True)
+    rotations = stage.enrolled()
+    stage.org.script["change"] = deque([lambda: rotations.rotate("crm", CALLER, force=True)])
+    rotations.rotate("crm", CALLER, allow_security_token_wait=True)
+    assert stage.entry["state"] == "awaiting_token"
+    assert stage.person.changes == 1
+    HandedIn(rotations).security_token("crm", SecretStr(stage.person.token), CALLER, 10)
+    assert stage.person.changes == 2
+    assert stage.published["version"] == 2

@@ -54,6 +54,14 @@ def test_each_state_has_one_next_step(entry, state, next_step):
     assert (status.state, status.next_step) == (state, next_step)
 
 
+@pytest.mark.parametrize(("charges", "next_step"), [(1, ROTATE), (3, UNLOCK)])
+def test_a_mailed_token_that_was_refused_may_be_right_all_the_same(charges, next_step):
+    """A user who was locked at that moment is refused with everything."""
+    outlook = replace(OUTLOOK, role=replace(ROLE, security_token_from="mailbox"))
+    entry = replace(ENTRY, state="awaiting_token", reason=machine.TOKEN_REFUSED, charges=charges)
+    assert status_of(entry, outlook).next_step == next_step
+
+
 def test_a_role_that_is_due_says_so_and_one_that_may_not_begin_names_the_field():
     due = replace(OUTLOOK, next_rotation=START)
     assert status_of(ENTRY, due).state == "due"

@@ -1,0 +1,67 @@
+"""What is owed after a rotation is done at least once, and the plugin is handed only what we proved."""
+
+from dataclasses import replace
+
+from fakes import CALLER, START
+from stage import Stage
+
+from vault_salesforce_contract.registration import Held
+
+
+def test_what_is_pushed_carries_what_the_plugin_needs_to_lease_it():
+    stage = Stage()
+    stage.role = replace(stage.role, ttl=60, max_ttl=120, rotate_on_lease_end="any", consumer_hints="ttl")
+    stage.enrolled()
+    pushed = stage.pushed["crm"]
+    assert (pushed.version, pushed.rotation_id) == (1, stage.entry["rotation_id"])
+    assert (pushed.ttl, pushed.max_ttl, pushed.rotate_on_lease_end) == (60, 120, "any")
+    assert pushed.rotation_period == 3600
+    assert (pushed.next_rotation - START).total_seconds() == 3600
+    assert pushed.last_vault_rotation == START
+
+
+def test_a_cron_schedule_is_told_as_a_period_too():
+    stage = Stage()
+    stage.role = replace(stage.role, rotation_period=None, rotation_schedule="0 3 * * *", consumer_hints="ttl")
+    stage.enrolled()
+    assert stage.pushed["crm"].rotation_period == 3 * 3600
+
+
+def test_without_hints_nothing_is_pushed_that_changes_between_two_reads():
+    stage = Stage()
+    stage.enrolled()
+    assert stage.pushed["crm"].rotation_period is None
+    assert stage.pushed["crm"].next_rotation is None
+
+
+def test_a_version_that_is_not_ours_is_not_pushed():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.pushed.clear()
+    stage.creds_kv.write("creds/crm", {"password": "mine", "security_token": ""}, 1)
+    rotations.republish({})
+    assert stage.pushed == {}
+
+
+def test_the_last_version_of_a_role_whose_account_serves_another_one_is_pushed_all_the_same():
+    stage = Stage()
+    rotations = stage.enrolled()
+    rotations.delete("crm", CALLER)
+    held = stage.entry["published_id"]
+    stage.roles.delete("crm", stage.roles.get("crm").version)
+    stage.engine_kv.versions.pop("journal/integration%40acme.example")
+    rotations = stage.sidecar()
+    stage.pushed.clear()
+    assert rotations.held() == {"crm": Held(2, held)}
+    rotations.republish({"crm": Held(1, "older")})
+    assert stage.pushed["crm"].deleted
+    assert (stage.pushed["crm"].version, stage.pushed["crm"].rotation_id) == (2, held)
+
+
+def test_a_history_of_a_newer_release_is_left_alone():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.engine_kv.versions["history/crm"][-1] = {"schema": 99}
+    assert rotations.rotate("crm", CALLER, wait=10).done
+    assert stage.engine_kv.newest("history/crm") == {"schema": 99}
+    assert not stage.entry.get("owed")
