@@ -94,6 +94,7 @@ class Engine:
                 changed=self._changed,
                 clock=self.clock,
                 instance=settings.instance,
+                kv_mount=settings.kv_mount,
                 counted=self._counted,
             ),
             slots=settings.slots,

@@ -1,8 +1,12 @@
 """`unlock/<role>`: clear the attempt budget after the user was unlocked."""
 
+from vault_plugin_sdk.framework.fields import TEXT, Field
 from vault_plugin_sdk.framework.path import Description
 
 UNLOCK = Description(
     "unlock/{role}",
     help="The user was unlocked in Salesforce: count failed logins from zero again.",
+    fields={
+        "username": Field(TEXT, "Only where the role could not be created: the user it was to be for.", default=None),
+    },
 )

@@ -6,9 +6,9 @@ from vault_salesforce_contract.api.unlock import UNLOCK
 from vault_salesforce_sidecar.engine import Engine
 
 
-def unlock(engine: Engine, caller: Caller, role: str) -> None:
+def unlock(engine: Engine, caller: Caller, role: str, username: str | None) -> None:
     """Count failed logins from zero again, on the operator's word."""
-    engine.rotations.unlock(role, caller)
+    engine.rotations.unlock(role, caller, username)
 
 
 PATH = Path(UNLOCK, {Operation.UPDATE: unlock})

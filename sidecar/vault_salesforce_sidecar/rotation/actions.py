@@ -73,7 +73,6 @@ class Actions:
         self._account, self._credentials, self._clock = account, credentials, clock
         self._ready, self._counted = ready, counted
         self._session: Session | None = None
-        self._spent: list[Session] = []
 
     @property
     def may_look(self) -> bool:
@@ -88,7 +87,7 @@ class Actions:
             user = self._find_user()
         except OrgRefused as refused:
             if self._session is not None:  # then a login says more
-                self._end_session()
+                self._session = None
                 return Outcome(Event.LOST)
             return Outcome(Event.BLOCKED, refused.fault)
         if user is None:
@@ -120,7 +119,6 @@ class Actions:
             "user_id": session.user_id,
             "instance_url": session.instance_url,
         }
-        self._end_session()
         self._session = session
         if not proving:
             return self._mark_after_login(entry, told)
@@ -146,7 +144,7 @@ class Actions:
                 self._set_password(entry, secret)
         except OrgRefused as refused:
             if refused.fault.code == findings.DEAD_SESSION:
-                self._end_session()
+                self._session = None
             return Outcome(Event.REFUSED, refused.fault, Charge.ADD if refused.fault.counts else Charge.KEEP)
         return Outcome(Event.DONE)
 
@@ -166,12 +164,6 @@ class Actions:
         rotated = found.last_rotation or now
         self._credentials.label(self._account.name, entry.rotation_id, rotated)
         return _published(entry, found.version, rotated)
-
-    def end(self) -> None:
-        """Log out of the user's sessions; nothing depends on it."""
-        self._end_session()
-        while self._spent:
-            self._account.org.log_out(self._spent.pop())
 
     def failed_logins(self) -> int | None:
         """The org's own count of failed logins in a row, where an administrator's session can read it."""
@@ -281,11 +273,6 @@ class Actions:
                     raise
                 self._account.org.forget_admin_session(admin)
         raise OrgRefused(findings.NO_IDENTITY)
-
-    def _end_session(self) -> None:
-        if self._session is not None:
-            self._spent.append(self._session)
-            self._session = None
 
 
 def _shut(user: User) -> Fault | None:

@@ -250,7 +250,8 @@ def check_budget(situation: Situation, failed_logins: Callable[[], int | None], 
         f"no login is left for {situation.account.username!r}: one more failure might lock the user; nothing was done",
         status=HTTPStatus.TOO_MANY_REQUESTS,
         code="no_attempts_left",
-        remedy=f"see in Salesforce that the user is not locked, then: vault write -f {mount}/unlock/{name}",
+        remedy=f"see in Salesforce that the user is not locked, then: "
+        f"vault write {mount}/unlock/{name} username={situation.account.username}",
         retry_after_seconds=LOCKOUT_SECONDS,
     )
 

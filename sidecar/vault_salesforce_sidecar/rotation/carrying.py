@@ -158,7 +158,6 @@ class Carrier:
         self.jobs.announce(account.username.lower())
         if runner.record.state == State.SETTLED:
             tokens.tidy(account, runner.record)
-        runner.end()
 
     def _came_to_rest(self, account: Account, stored: Stored[JournalEntry]) -> None:
         record = stored.record

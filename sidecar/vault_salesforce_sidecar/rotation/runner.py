@@ -128,10 +128,6 @@ class Runner:
             self._advance()
         return self._stored
 
-    def end(self) -> None:
-        """Log out of the sessions that were opened; nothing depends on it."""
-        self._actions.end()
-
     def _advance(self) -> None:
         entry = machine_entry(self.record)
         command = machine.command(entry, self._account.role.self_managed, self._actions.may_look)

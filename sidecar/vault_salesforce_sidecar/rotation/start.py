@@ -28,7 +28,7 @@ from vault_salesforce_sidecar.rotation.slots import Pool, Slots
 from vault_salesforce_sidecar.rotation.views import Outlook, RotationView, Status, status_of
 from vault_salesforce_sidecar.rotation.waiting import Waiting
 from vault_salesforce_sidecar.rotation.watching import Watching
-from vault_salesforce_sidecar.store import KvUnavailable
+from vault_salesforce_sidecar.store import Conflict, KvUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -171,8 +171,21 @@ class Rotations:
         self.carrier.roster.forget_role(role)
         self._parts.changed()
 
-    def unlock(self, role: str, caller: Caller) -> None:
-        """Count failed logins from zero, on the operator's word; a stuck rotation goes on. Raises: CallerError 409."""
+    def unlock(self, role: str, caller: Caller, username: str | None = None) -> None:
+        """Count failed logins from zero, on the operator's word; a stuck rotation goes on.
+
+        Args:
+            role: Which role.
+            caller: Who asks.
+            username: The account of a role that could not be created; of any other it is not needed.
+
+        Raises:
+            CallerError: 404 no such role, 409 it is in hand.
+            KvUnavailable: Vault did not say.
+        """
+        if username is not None and self._parts.roles.get(role) is None:
+            self._forgive(role, username)
+            return
         account = open_account(self._parts, role)
 
         def change(situation: Situation) -> JournalEntry:
@@ -268,6 +281,22 @@ class Rotations:
         if force:
             return self.waiting.watch(account, record.queued, wait, joined=record.queued != queued)
         return self.waiting.watch(account, record.rotation_id, wait, joined=True)
+
+    def _forgive(self, role: str, username: str) -> None:
+        """Clear the charges of an account whose role was refused when it was to be created."""
+        stored = self.carrier.journal.get(username)
+        if stored is None or stored.record.role != role:
+            raise CallerError(
+                f"no role {role!r} was ever to be created for that user",
+                status=HTTPStatus.NOT_FOUND,
+                code="no_such_role",
+            )
+        if State(stored.record.state) not in REST:
+            raise not_now(role, stored.record)
+        try:
+            self.carrier.journal.put(username, replace(stored.record, charges=0, refused_digest=""), stored.version)
+        except Conflict:
+            raise not_now(role, stored.record) from None
 
     def _status(self, name: str, role: StaticRole, record: JournalEntry | None, config: Config | None) -> Status:
         record = record if record is not None and record.role == name else fresh(role.username, name)

@@ -46,7 +46,10 @@ class Waiting:
         )
 
     def until_rest(self, account: Account, rotation_id: str, seconds: float) -> JournalEntry | None:
-        """The account's entry once this rotation is over with its chores tried, or after so many seconds."""
+        """The account's entry once this rotation is over with its chores tried, or after so many seconds.
+
+        Where this sidecar stops, at once: whoever waits here would keep it from ending.
+        """
         key = account.username.lower()
         deadline = self._clock.monotonic() + seconds
         here = False
@@ -61,6 +64,8 @@ class Waiting:
                 return record
             if not running and record.rotation_id == rotation_id and self._is_over(account, record):
                 return record
+            if not running and self._carrier.stopping.is_set():
+                return record  # it goes on, but not here
             self._clock.wait(ended, left if running else min(left, ELSEWHERE_SECONDS))
 
     def _record(self, account: Account, *, here: bool) -> JournalEntry | None:

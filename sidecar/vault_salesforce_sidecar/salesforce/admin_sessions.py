@@ -107,11 +107,6 @@ class AdminSessions:
             if known := self._all.get(identity):
                 known.charges, known.failure = int(known.flight is not None), None
 
-    def holds(self, session: Session) -> bool:
-        """Whether it is one of these, and so not one caller's to end."""
-        with self._lock:
-            return any(known.session and known.session.id == session.id for known in self._all.values())
-
     def _raise_if_held(self, known: _Known) -> None:
         now = self._clock.monotonic()
         if known.failure and now < known.held_until:

@@ -127,6 +127,3 @@ class Org(Protocol):
 
     def forget_admin_session(self, session: Session) -> None:
         """The org refused this one (INVALID_SESSION_ID): the next `admin_session` opens another."""
-
-    def log_out(self, session: Session) -> None:
-        """End a session of a user; nothing is raised, for nothing depends on it."""

@@ -11,7 +11,7 @@ from vault_salesforce_sidecar.clock import Clock
 from vault_salesforce_sidecar.salesforce import faults, rest
 from vault_salesforce_sidecar.salesforce.admin_sessions import AdminSessions, Identity
 from vault_salesforce_sidecar.salesforce.hosts import AllowedHosts
-from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, Org, OrgRefused, Session, User
+from vault_salesforce_sidecar.salesforce.interface import Lost, Org, OrgRefused, Session, User
 from vault_salesforce_sidecar.salesforce.login import METHODS
 from vault_salesforce_sidecar.salesforce.message import Request
 from vault_salesforce_sidecar.salesforce.soap import Soap
@@ -105,19 +105,6 @@ class SalesforceOrg:
     def forget_admin_session(self, session: Session) -> None:
         """See `Org.forget_admin_session`."""
         self._admin_sessions.forget(session)
-
-    def log_out(self, session: Session) -> None:
-        """See `Org.log_out`. A shared session goes on.
-
-        Salesforce may give two logins of one user the same session, and a logout ends it for both: this is for users
-        whom nobody else logs in as at that time.
-        """
-        if self._admin_sessions.holds(session):
-            return
-        try:
-            self._soap.logout(session.server_url, session.id, self.longest_call_seconds)
-        except (OrgRefused, Lost, NotSent):
-            return
 
     def close(self) -> None:
         """Close the connections that are not in use."""

@@ -83,18 +83,14 @@ class Soap:
                 raise Lost(f"the org answered {refused.fault.code}, which leaves the change open") from refused
             raise
 
-    def logout(self, address: str, session_id: SecretStr, seconds: float) -> None:
-        """End a session."""
-        _Call(self._transport, seconds, repeatable=True).make(address, "logout", {}, session_id)
-
 
 class _Call(zeep.transports.Transport):
     """One call: what zeep takes for its transport, and the place where the answer stays."""
 
-    def __init__(self, transport: Transport, seconds: float, *, repeatable: bool = False) -> None:
+    def __init__(self, transport: Transport, seconds: float) -> None:
         # Without zeep's own __init__ and __del__: they open and close a requests session, which nothing here uses.
         self.logger = _LOGGER
-        self._transport, self._seconds, self._repeatable = transport, seconds, repeatable
+        self._transport, self._seconds = transport, seconds
         self._answer: Answer | None = None
 
     def __del__(self) -> None:
@@ -103,7 +99,7 @@ class _Call(zeep.transports.Transport):
     def post(self, address: str, message: bytes, headers: Mapping[str, str]) -> "_Response":
         """Send what zeep has written; zeep calls this."""
         request = Request("POST", address, headers, message, _LARGEST_ANSWER)
-        self._answer = self._transport.send(request, self._seconds, repeatable=self._repeatable)
+        self._answer = self._transport.send(request, self._seconds)
         return _Response(self._answer)
 
     def make(

@@ -48,8 +48,8 @@ class Rotations:
     def delete(self, role, caller):
         self.asked.append(("delete", role))
 
-    def unlock(self, role, caller):
-        self.asked.append(("unlock", role, caller.display_name))
+    def unlock(self, role, caller, username):
+        self.asked.append(("unlock", role, caller.display_name, username))
 
     def status(self, role):
         if role not in self.known:

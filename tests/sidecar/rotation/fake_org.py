@@ -134,9 +134,6 @@ class ScriptedOrg:
         if self.admin == session:
             self.become_admin()
 
-    def log_out(self, session: Session) -> None:
-        self.sessions.pop(session.id.reveal(), None)
-
     def land(self) -> None:
         """What was late arrives now."""
         while self.late:

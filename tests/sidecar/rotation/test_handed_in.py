@@ -76,8 +76,24 @@ def test_wrong_passwords_end_before_they_could_lock_the_user():
     with pytest.raises(TransientError) as none_left:
         enrol(stage, rotations)
     assert none_left.value.code == "no_attempts_left"
+    assert "sf/unlock/crm username=" in none_left.value.remedy
     assert stage.person.logins == 3
     assert not stage.person.locked
+
+
+def test_an_account_whose_creation_was_refused_is_unlocked_by_its_user_name():
+    stage = Stage()
+    rotations = stage.sidecar()
+    for number in range(3):
+        with pytest.raises(OperatorError):
+            enrol(stage, rotations, password=f"Wrong-{number}")
+    for role, username in (("crm", "stranger@example.com"), ("other", stage.role.username)):
+        with pytest.raises(CallerError) as unknown:
+            rotations.unlock(role, CALLER, username)
+        assert unknown.value.status == 404
+    rotations.unlock("crm", CALLER, stage.role.username)
+    enrol(stage, rotations)
+    assert stage.is_live
 
 
 def test_an_expired_password_is_not_published_but_can_be_rotated():

@@ -315,6 +315,19 @@ def test_a_waiter_is_woken_by_the_end_of_the_rotation():
     assert (view.done, view.version) == (True, 2)
 
 
+def test_who_waits_is_told_at_once_when_the_sidecar_stops():
+    stage = Stage()
+    stage.clock = SystemClock()
+    rotations = stage.sidecar(pool=Slots(2))
+    HandedIn(rotations).enrol("crm", stage.role, SecretStr("Old-password-1"), None, CALLER)
+    stage.org.script["change"] = deque([rotations.carrier.stopping.set])
+    begin = stage.clock.monotonic()
+    view = rotations.rotate("crm", CALLER, wait=PATIENCE_SECONDS)
+    assert stage.clock.monotonic() - begin < PATIENCE_SECONDS / 2
+    assert (view.done, view.state) == (False, "rotating")
+    rotations.stop(PATIENCE_SECONDS)
+
+
 def test_unlock_clears_the_charges_and_lets_a_stuck_rotation_go_on():
     stage = Stage()
     rotations = stage.enrolled()

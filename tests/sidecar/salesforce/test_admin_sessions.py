@@ -114,13 +114,6 @@ def test_a_forgotten_session_is_opened_anew_once(sessions):
     assert door.logins == 2
 
 
-def test_a_held_session_is_known(sessions):
-    assert not sessions.holds(session())
-    sessions.get(ADMIN, Door(session()))
-    assert sessions.holds(session())
-    assert not sessions.holds(session("two"))
-
-
 def test_a_refused_login_is_not_tried_again_within_the_lockout_interval(sessions, clock):
     door = Door(REFUSED, session())
     assert len({outcome(sessions, door) for _ in range(50)}) == 1

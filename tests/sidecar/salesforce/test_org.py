@@ -159,15 +159,6 @@ def test_a_refused_admin_is_asked_for_once_until_somebody_says_so(orgs, sim, con
     assert orgs.open(config).admin_session()
 
 
-def test_logging_out_ends_a_users_session_and_never_a_shared_one(org):
-    session, admin = org.log_in(API, PASSWORD, TOKEN), org.admin_session()
-    org.log_out(session)
-    assert refusal(lambda: org.find_user(session, API)) == "INVALID_SESSION_ID"
-    org.log_out(session)
-    org.log_out(admin)
-    assert org.find_user(admin, API)
-
-
 def test_an_expired_password_opens_a_session_that_may_change_it(org, sim):
     sim.org.user(API).temporary_password = True
     session = org.log_in(API, PASSWORD, TOKEN)

@@ -84,10 +84,6 @@ def change(soap, address):
     soap.change_own_password(address, SecretStr(SESSION_ID), SecretStr(OLD), SecretStr(PASSWORD), SECONDS)
 
 
-def log_out(soap, address):
-    soap.logout(address, SecretStr(SESSION_ID), SECONDS)
-
-
 def test_a_login_says_who_and_where(call):
     result = call(logged_in())
     assert result.session_id.reveal() == SESSION_ID
@@ -242,11 +238,6 @@ def test_a_fault_that_leaves_a_change_open_is_lost_and_at_a_login_an_answer(call
         call(fault(code, kind="UnexpectedErrorFault"), "500 Oh")
 
 
-def test_a_logout_is_one_call(call):
-    call(envelope("<logoutResponse/>"), do=log_out)
-    assert len(call.server.requests) == 1
-
-
 @pytest.mark.parametrize("secret", ["bell\x07", "half\ud800", "null\x00"])
 def test_what_xml_cannot_carry_is_not_sent(call, secret):
     with pytest.raises(OrgRefused) as refused:
@@ -260,7 +251,7 @@ def test_an_address_elsewhere_is_not_called(call):
         call(logged_in(), do=lambda soap, _: log_in(soap, "https://evil.example/services/Soap/u/64.0"))
 
 
-@pytest.mark.parametrize("do", [log_in, change, log_out])
+@pytest.mark.parametrize("do", [log_in, change])
 @pytest.mark.parametrize("sent_as", [("200 OK", "text/xml"), ("500 Oh", "text/html"), ("200 OK", "multipart/related")])
 @pytest.mark.parametrize("shape", ["{secrets}", "<x>{xml}</x>", "fault", "login"])
 def test_no_secret_is_in_an_error_or_a_log(call, caplog, do, sent_as, shape):
