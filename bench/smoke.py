@@ -121,8 +121,9 @@ def host_certificate() -> str:
     key = ec.generate_private_key(ec.SECP521R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now)
-    return builder.not_valid_after(now + timedelta(days=1)).sign(key, SHA512()).public_bytes(Encoding.PEM).decode()
+    end = now + timedelta(days=1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, end)
+    return builder.sign(key, SHA512()).public_bytes(Encoding.PEM).decode()
 
 
 class Bench:

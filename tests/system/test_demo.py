@@ -5,6 +5,7 @@ import pwd
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -38,27 +39,21 @@ def demo(directory, **options):
     return done.stdout
 
 
-def test_it_passes_twice_and_leaves_nothing(tmp_path):
-    for _ in range(2):
-        shown = demo(tmp_path)
-        assert re.search(r"^ +password +\S{3}…$", shown, re.MULTILINE)
+def test_it_passes_twice_and_leaves_nothing():
+    with tempfile.TemporaryDirectory() as directory:
+        for _ in range(2):
+            shown = demo(Path(directory))
+            assert re.search(r"^ +password +\S{3}…$", shown, re.MULTILINE)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="runs as an ordinary user already")
 def test_it_passes_as_an_ordinary_user(tmp_path_factory):
     nobody = pwd.getpwnam("nobody")
-    directory = Path("/tmp") / f"vault-salesforce-demo-{os.getpid()}"  # noqa: S108 - pytest's own is closed to others
-    directory.mkdir()
-    os.chown(directory, nobody.pw_uid, nobody.pw_gid)
-    reads = subprocess.run(
-        (sys.executable, "-c", "import vault_salesforce"),
-        user=nobody.pw_uid,
-        group=nobody.pw_gid,
-        extra_groups=[],
-        capture_output=True,
-        cwd="/",
-        check=False,
-    )
-    if reads.returncode:
-        pytest.skip("an ordinary user cannot read this checkout")
-    demo(directory, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
+    identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    try:
+        subprocess.run((sys.executable, "-c", "import vault_salesforce"), cwd="/", check=True, **identity)
+    except PermissionError:
+        pytest.skip("this checkout is closed to others")
+    with tempfile.TemporaryDirectory() as directory:  # pytest's own is closed to others
+        os.chown(directory, nobody.pw_uid, nobody.pw_gid)
+        demo(Path(directory), **identity)

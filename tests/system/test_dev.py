@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,15 @@ class Dev:
 
 
 @pytest.fixture(scope="module")
-def dev(tmp_path_factory):
-    made = Dev(tmp_path_factory.mktemp("dev"))
+def place():
+    """A directory with a short path: sockets go into it."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="module")
+def dev(place):
+    made = Dev(place)
     yield made
     if made.process.poll() is None:
         made.end(signal.SIGTERM)
@@ -127,8 +135,9 @@ def test_a_request_to_end_leaves_nothing_behind(dev):
     assert list(dev.temporary.iterdir()) == []
 
 
-def test_its_parts_die_with_it(tmp_path):
-    dev = Dev(tmp_path)
-    assert dev.processes()
-    dev.end(signal.SIGKILL)
-    until(lambda: not dev.processes(), "the end of every process")
+def test_its_parts_die_with_it():
+    with tempfile.TemporaryDirectory() as directory:
+        dev = Dev(Path(directory))
+        assert dev.processes()
+        dev.end(signal.SIGKILL)
+        until(lambda: not dev.processes(), "the end of every process")

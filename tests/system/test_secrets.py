@@ -20,7 +20,7 @@ class Seen:
             for name, value in record.items():
                 if name.endswith(("password", "token")) and isinstance(value, str):
                     self.secrets.add(value)
-        mails = self.product.org.ask("GET", f"mailbox/{account.username}").body["mails"]
+        mails = self.product.org.ask("GET", f"mailbox/{account.username}").data
         for mail in mails:
             self.secrets |= {word for word in mail["body"].split() if len(word) in (24, 25) and word.isalnum()}
 
@@ -40,7 +40,7 @@ def seen(product):
 
     wrong = product.account()
     seen.note(wrong)
-    product.misbehave(wrong, refuse_before={"code": "UNKNOWN_EXCEPTION", "operation": "changeOwnPassword"})
+    product.misbehave(wrong, refuse_before={"code": "INVALID_NEW_PASSWORD", "operation": "changeOwnPassword"})
     answer = product.rotate(wrong)
     seen.note(wrong)
     assert not seen.found_in(str(answer.body))

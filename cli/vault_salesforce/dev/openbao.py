@@ -72,6 +72,10 @@ class OpenBao:
         once = {"recovery_shares": 1, "recovery_threshold": 1}
         self.root_token = str(self.api().ask("PUT", "v1/sys/init", once).body["root_token"])
         self.part.wait(self.active)
+        # A server that started without data tries to unseal itself once more five seconds later, and takes the lock
+        # for that which every request holds: with one request that waits for an org, all others would wait too.
+        self.stop()
+        self.restart()
 
     def restart(self) -> None:
         """Start again on the same address with what it held, after `stop`."""

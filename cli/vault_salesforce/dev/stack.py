@@ -21,6 +21,7 @@ from vault_salesforce.dev.setup import Mounts
 from vault_salesforce.dev.sidecar import Sidecar
 from vault_salesforce_plugin import install
 
+_LONGEST_PLACE = 50
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -33,7 +34,7 @@ class Stack:
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self.mounts = Mounts()
-        self.directory = Path(tempfile.mkdtemp(prefix="vault-salesforce-")).resolve()
+        self.directory = _new_directory()
         environment = self._environment()
         self.vault = OpenBao(self._own("vault"), environment, tell)
         self.orgsim = OrgSim(self._own("orgsim"), environment, tell, self._as_vault_knows_it)
@@ -93,7 +94,7 @@ class Stack:
 
     def _environment(self) -> dict[str, str]:
         """Nothing of ours: no proxies, no tokens, no PYTHON*; a home and a place for sockets that go with the stack."""
-        home, temporary = self._own("home"), self._own("tmp")
+        home, temporary = self._own("home"), self._own("t")
         return {"PATH": "/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(temporary), "LANG": "C.UTF-8"}
 
     def _as_vault_knows_it(self) -> list[User]:
@@ -106,6 +107,13 @@ class Stack:
             for secret in held
             if secret and secret.get("username")
         ]
+
+
+def _new_directory() -> Path:
+    usual = Path(tempfile.gettempdir())
+    # The plugin's sockets are in it, and a socket's path has no room for more than 107 bytes.
+    place = usual if len(bytes(usual)) <= _LONGEST_PLACE else Path("/tmp")  # noqa: S108 - mkdtemp makes it ours
+    return Path(tempfile.mkdtemp(prefix="vault-salesforce-", dir=place)).resolve()
 
 
 @contextlib.contextmanager

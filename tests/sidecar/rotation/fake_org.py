@@ -68,6 +68,7 @@ class ScriptedOrg:
         self.late: list[Callable[[], None]] = []
         self.admin: Session | None = None
         self.shows_locks = True
+        self.record_of: Callable[[Person], str] = lambda person: f"change-{person.changes}"
         self.sessions: dict[str, str] = {}
         self._lock = threading.RLock()
 
@@ -119,7 +120,7 @@ class ScriptedOrg:
                 user_id=person.user_id,
                 username=username,
                 is_active=person.active,
-                last_password_change=f"change-{person.changes}",
+                last_password_change=self.record_of(person),
                 failed_logins=person.fails if sees else None,
                 is_locked=person.locked if sees else None,
                 is_frozen=person.frozen if sees else None,

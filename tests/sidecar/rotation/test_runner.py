@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from fake_org import API_OFF, DEAD_SESSION, INVALID_LOGIN, NEW_PASSWORD, OLD_PASSWORD, fault
-from fakes import CALLER, JOURNAL
+from fakes import CALLER, JOURNAL, START
 from stage import Stage
 
 from vault_plugin_sdk.logical.errors import TransientError
@@ -32,6 +32,28 @@ def test_a_change_whose_answer_is_lost_is_found_by_the_record_and_proven(stage):
     assert stage.is_live
     assert stage.person.logins <= 2
     assert stage.person.changes == 1
+
+
+def test_a_record_that_cannot_have_moved_yet_proves_nothing():
+    """It counts whole seconds, and two changes may fall into one."""
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.org.record_of = lambda _: START.isoformat(timespec="milliseconds")
+    script(stage, change=["then lost"])
+    assert rotate(stage, rotations).done
+    assert stage.is_live
+    assert stage.person.changes == 1
+    assert stage.person.logins <= 4  # one of them created the role
+
+
+def test_an_administrator_waits_until_the_record_can_move():
+    stage = Stage(self_managed=False)
+    rotations = stage.enrolled()
+    begin, sent = stage.clock.seconds, []
+    stage.org.record_of = lambda _: START.isoformat(timespec="milliseconds")
+    script(stage, change=[lambda: sent.append(stage.clock.seconds)])
+    rotate(stage, rotations)
+    assert sent[0] - begin >= 1
 
 
 def test_a_change_that_never_arrived_is_sent_again_with_the_same_candidate(stage):
