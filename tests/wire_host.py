@@ -13,7 +13,7 @@ import ssl
 import sys
 import tempfile
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -38,6 +38,7 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 20.0
 SECOND = 1_000_000_000
 ACTIVE, STANDBY = 8224, 24576
+EXAMPLE = Path(__file__).parent / "sdk" / "wire" / "example_plugin.py"
 
 
 def certificate_pem(pem: bytes) -> str:
@@ -325,6 +326,18 @@ def started(command: Sequence[str | Path], **environ: str | None) -> Iterator[Wi
         assert host.line, "".join(host.logged)
         host.run(host.connect())
         yield host
+
+
+def data_of(reply: pb.HandleRequestReply) -> Any:
+    """The data of an answer; an error fails."""
+    assert not reply.HasField("err"), reply.err
+    return json.loads(reply.response.data)
+
+
+async def eventually(look: Callable[[], Awaitable[object]]) -> None:
+    """Await `look()` until it is true; `WireHost.run` bounds it."""
+    while not await look():  # noqa: ASYNC110 - what is waited for happens in another process
+        await asyncio.sleep(0.01)
 
 
 def python(program: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import Callable
 
 from vault_plugin_sdk.logical.storage import Storage, StorageError
@@ -10,6 +11,8 @@ from vault_salesforce_contract.registration import DueMark
 from vault_salesforce_plugin.credentials import Credentials
 from vault_salesforce_plugin.http import Busy, Http, Lost, Target, Unreachable
 from vault_salesforce_plugin.sidecars import Sidecars
+
+_log = logging.getLogger(__name__)
 
 PREFIX = "due/"
 _WAKE_SECONDS = 5.0
@@ -33,14 +36,21 @@ class DueMarks:
         self._wake = wake
         self._marks: dict[str, DueMark] | None = None
         self._loading = asyncio.Lock()
+        self._writing = asyncio.Lock()
 
     async def mark(self, mark: DueMark) -> None:
         """Remember that a version is due, and wake a sidecar. Once is as good as twice. Raises: StorageError."""
         marks = await self._load()
         if marks.get(mark.role) == mark:
             return
-        await self._storage.put(PREFIX + mark.role, json.dumps(vars(mark)).encode())
-        marks[mark.role] = mark
+        marks[mark.role] = mark  # seen before it is stored: from this turn on the version is lent briefly
+        try:
+            async with self._writing:
+                await self._storage.put(PREFIX + mark.role, json.dumps(vars(mark)).encode())
+        except BaseException:
+            if marks.get(mark.role) == mark:
+                del marks[mark.role]
+            raise
         self._wake()
 
     async def is_due(self, role: str) -> bool:
@@ -56,10 +66,15 @@ class DueMarks:
         """Remove the marks that are void. Raises: StorageError."""
         marks = await self._load()
         for role, mark in list(marks.items()):
-            if not await self._holds(mark):
-                await self._storage.delete(PREFIX + role)
-                if marks.get(role) == mark:
-                    del marks[role]
+            async with self._writing:
+                if marks.get(role) != mark or await self._holds(mark):
+                    continue
+                del marks[role]
+                try:
+                    await self._storage.delete(PREFIX + role)
+                except BaseException:
+                    marks.setdefault(role, mark)
+                    raise
 
     def invalidate(self) -> None:
         """Another node wrote: read the marks anew when they are next asked for."""
@@ -89,8 +104,13 @@ class DueMarks:
 def _read(role: str, stored: bytes | None) -> DueMark | None:
     if stored is None:
         return None
-    record = json.loads(stored)
-    return DueMark(role, int(record["version"]), str(record["rotation_id"]), str(record["cause"]))
+    try:
+        record = json.loads(stored)
+        return DueMark(role, int(record["version"]), str(record["rotation_id"]), str(record["cause"]))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        # As if it were not there: a mark may cost a rotation, and must not cost the mount.
+        _log.warning("a stored due mark cannot be read", extra={"role": role})
+        return None
 
 
 class Waker:

@@ -24,6 +24,7 @@ QUEUE = 64
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 1024 * 1024
 _TIMED_OUT = "no answer in time"
+_CLOSED = "the mount ends"
 
 
 class Unreachable(Exception):  # noqa: N818 - what happened, as a fact
@@ -150,7 +151,7 @@ class Http:
             job = self._pool.submit(exchange.run, method, path, body, dict(headers or {}))
         except RuntimeError as exc:
             give_back()
-            raise Unreachable("the mount ends") from exc
+            raise Unreachable(_CLOSED) from exc
         job.add_done_callback(give_back)
         done = asyncio.wrap_future(job)
         done.add_done_callback(_look_at)
@@ -158,7 +159,10 @@ class Http:
             await asyncio.wait((done,), timeout=limit_seconds)
         except asyncio.CancelledError:
             done.cancel()  # one that still waits for a thread never starts; one that runs is a job, and goes on
+            asyncio.get_running_loop().call_later(limit_seconds, exchange.give_up)
             raise
+        if done.cancelled():
+            raise Unreachable(_CLOSED)
         if done.done():
             return done.result()
         done.cancel()

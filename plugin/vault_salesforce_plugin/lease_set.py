@@ -1,12 +1,14 @@
 """The live leases of each role, a record for each in storage: "the last one" is for a set to say, not for a counter."""
 
 import asyncio
+import re
 import secrets
 from collections.abc import Iterator
 
 from vault_plugin_sdk.logical.storage import Storage
 
 PREFIX = "leases/"
+_NAME = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-[0-9a-f]+")
 
 
 class LeaseSet:
@@ -20,6 +22,7 @@ class LeaseSet:
         self._records: dict[str, set[str]] = {}
         self._loading = asyncio.Lock()
         self._all_known = False
+        self._unsure: set[tuple[str, str]] = set()  # not lent, for the write failed; stored all the same, perhaps
 
     async def add(self, role: str, version: int, latest_end: float) -> str:
         """Record a lease before it is handed out.
@@ -43,6 +46,7 @@ class LeaseSet:
             await self._storage.put(f"{PREFIX}{role}/{record}", b"{}")
         except BaseException:
             records.discard(record)
+            self._unsure.add((role, record))
             raise
         return record
 
@@ -55,25 +59,30 @@ class LeaseSet:
         """Whether any lease on this version lives at `now`, in seconds since the epoch."""
         return any(version == of and end > now for of, end, _ in _parsed(await self._of(role)))
 
-    async def sweep(self, now: float) -> list[tuple[str, int]]:
-        """Delete the records that are past their latest end.
+    async def ended(self, now: float) -> set[tuple[str, int]]:
+        """Role and version of the records that are past their latest end and were not swept yet."""
+        return {(role, version) for role, version, _ in await self._past(now)}
 
-        Returns:
-            Role and version of each record that was deleted.
-        """
-        await self._load_all()
-        swept = []
-        for role, records in list(self._records.items()):
-            for version, _, record in [one for one in _parsed(records) if one[1] <= now]:
-                await self.end(role, record)
-                swept.append((role, version))
-        return swept
+    async def sweep(self, now: float) -> None:
+        """Delete the records that are past their latest end, once what they mean has been done."""
+        for role, record in [*self._unsure, *((role, record) for role, _, record in await self._past(now))]:
+            await self.end(role, record)
+            self._unsure.discard((role, record))
 
     async def _of(self, role: str) -> set[str]:
         async with self._loading:
             if role not in self._records:
                 self._records[role] = set() if self._all_known else await self._list(role)
             return self._records[role]
+
+    async def _past(self, now: float) -> list[tuple[str, int, str]]:
+        await self._load_all()
+        return [
+            (role, version, record)
+            for role, records in self._records.items()
+            for version, end, record in _parsed(records)
+            if end <= now
+        ]
 
     async def _load_all(self) -> None:
         async with self._loading:
@@ -91,5 +100,6 @@ class LeaseSet:
 
 def _parsed(records: set[str]) -> Iterator[tuple[int, int, str]]:
     for record in records:
-        version, end, _ = record.split("-")
-        yield int(version), int(end), record
+        found = _NAME.fullmatch(record)
+        if found is not None:  # what another release wrote means nothing here, and must not keep a lease from ending
+            yield int(found[1]), int(found[2]), record

@@ -102,12 +102,13 @@ def renewed_grant(lent: Lent, lease: Lease, held: PublishedCredential | None, no
     age = max(0.0, (now - issued).total_seconds())
     if lent.is_superseded(held):
         ttl = SUPERSEDED_SECONDS
+        longest = age + ttl
     else:
         full = held.ttl if held else lease.ttl_seconds
         ttl = max(_LEAST_SECONDS, min(full, lent.max_ttl - age))
-    return LeaseGrant(
-        ttl_seconds=ttl, max_ttl_seconds=age + ttl, issued=issued, internal_data=dict(lease.internal_data)
-    )
+        # Whoever renews again and again at the end does not get past it: the server refuses then.
+        longest = min(age + ttl, lent.max_ttl + _LEAST_SECONDS)
+    return LeaseGrant(ttl_seconds=ttl, max_ttl_seconds=longest, issued=issued, internal_data=dict(lease.internal_data))
 
 
 def is_due(version: int, held: PublishedCredential | None, *, others: bool) -> bool:

@@ -1,5 +1,6 @@
 """What the paths work with: the stores of one mount, its identity, its clock, and the hooks that keep them right."""
 
+import logging
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import NoReturn
@@ -10,7 +11,7 @@ from vault_plugin_sdk.framework.secret import Secret
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
 from vault_plugin_sdk.logical.request import Request
 from vault_plugin_sdk.logical.response import Response
-from vault_plugin_sdk.logical.storage import Storage
+from vault_plugin_sdk.logical.storage import ReadOnlyStorageError, Storage, StorageError
 from vault_plugin_sdk.logical.system import SystemView
 from vault_salesforce_contract.published import PublishedCredential
 from vault_salesforce_contract.registration import BEAT_SECONDS, DueMark
@@ -21,9 +22,11 @@ from vault_salesforce_plugin.due import DueMarks, Waker
 from vault_salesforce_plugin.forward import Forwarder, Limits
 from vault_salesforce_plugin.http import Http
 from vault_salesforce_plugin.lease_set import LeaseSet
-from vault_salesforce_plugin.leases import is_due
+from vault_salesforce_plugin.leases import Lent, is_due
 from vault_salesforce_plugin.sidecars import Sidecars
 from vault_salesforce_plugin.signing import Signer
+
+_log = logging.getLogger(__name__)
 
 
 class Mount(Backend):
@@ -61,6 +64,7 @@ class Mount(Backend):
         self.mount_point = ""
         self._limits = limits
         self._http = http or Http()
+        self._owed: set[Lent] = set()  # leases that are over, which storage did not take yet
 
     def attach(self, storage: Storage, system: SystemView) -> None:
         """See `Backend.attach`."""
@@ -93,9 +97,14 @@ class Mount(Backend):
 
     async def periodic(self) -> None:
         """Sweep what ended without a word: leases past their end, void marks, sidecars that are gone."""
+        for lent in list(self._owed):
+            await self._end(lent)
+            self._owed.discard(lent)
         now = self.clock.now().timestamp()
-        for role, version in await self.leases.sweep(now):
-            await self.lease_ended(role, version)
+        # The mark before the record goes: a crash in between marks twice, and never not at all.
+        for role, version in await self.leases.ended(now):
+            await self._lease_ended(role, version)
+        await self.leases.sweep(now)
         await self.due.prune()
         await self.sidecars.forget_silent()
 
@@ -144,13 +153,38 @@ class Mount(Backend):
             return (f"version {credential.version} of {role!r} is due for rotation",)
         return ()
 
-    async def lease_ended(self, role: str, version: int) -> None:
-        """A lease on `version` has ended: mark the version where that makes it due. Raises: StorageError."""
+    async def end(self, lent: Lent) -> None:
+        """A lease is over. What storage does not take now, the tick does: the server would try six times, and then
+        keep the lease for ever.
+        """
+        try:
+            await self._end(lent)
+        except (StorageError, ReadOnlyStorageError) as exc:
+            _log.warning("the end of a lease waits for storage", extra={"role": lent.role, "fault": str(exc)})
+            self._owed.add(lent)
+
+    async def _end(self, lent: Lent) -> None:
+        if lent.record:
+            await self.leases.end(lent.role, lent.record)
+        if not lent.brief and lent.is_current(await self.credentials.get(lent.role)):
+            await self._lease_ended(lent.role, lent.version)
+
+    async def _lease_ended(self, role: str, version: int) -> None:
+        """Mark the version where the end of a lease on it makes it due."""
+        # A mount that is moved or disabled loses all its leases at once, and means nothing by it.
+        if await self._mark_of(role, version) is None or await self.system.tainted():
+            return
+        # Looked at again after the call: whoever was lent the version meanwhile keeps it.
+        mark = await self._mark_of(role, version)
+        if mark is not None:
+            await self.due.mark(mark)
+
+    async def _mark_of(self, role: str, version: int) -> DueMark | None:
         held = await self.credentials.get(role)
         others = await self.leases.lives(role, version, self.clock.now().timestamp())
-        # A mount that is moved or disabled loses all its leases at once, and means nothing by it.
-        if held is not None and is_due(version, held, others=others) and not await self.system.tainted():
-            await self.due.mark(DueMark(role, version, held.rotation_id))
+        if held is None or not is_due(version, held, others=others):
+            return None
+        return DueMark(role, version, held.rotation_id)
 
     async def _missing(self, role: str) -> NoReturn:
         registered = await self.sidecars.all()

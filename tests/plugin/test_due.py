@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_plugin_sdk.logical.storage import MemoryStorage
+from vault_plugin_sdk.logical.storage import MemoryStorage, StorageError
 from vault_salesforce_contract.published import PublishedCredential
 from vault_salesforce_contract.registration import DueMark
 from vault_salesforce_plugin.credentials import Credentials
@@ -69,6 +69,55 @@ async def test_a_mark_is_void_once_it_means_nothing_and_then_leaves_storage(due,
     assert "due/crm" in due.storage.entries
     await due.marks.prune()
     assert "due/crm" not in due.storage.entries
+
+
+@pytest.mark.parametrize("stored", [b"{", b"[]", b"{}", b'{"version": "x", "rotation_id": 1, "cause": 1}'])
+async def test_a_mark_that_cannot_be_read_is_none(due, stored):
+    due.storage.entries["due/crm"] = stored
+    await due.credentials.put("crm", THIRD)
+    assert await due.marks.all() == ()
+    await due.marks.mark(MARK)
+    assert await Due(due.storage).marks.all() == (MARK,)
+
+
+async def test_a_version_is_due_from_the_turn_that_marks_it_unless_storage_refuses(due):
+    await due.credentials.put("crm", THIRD)
+    seen = []
+
+    async def refuse(key, value):
+        seen.append(await due.marks.is_due("crm"))
+        raise StorageError("full")
+
+    put, due.storage.put = due.storage.put, refuse
+    with pytest.raises(StorageError):
+        await due.marks.mark(MARK)
+    assert seen == [True]
+    assert not await due.marks.is_due("crm")
+    due.storage.put = put
+    await due.marks.mark(MARK)
+    assert due.wakes == 1
+
+
+async def test_a_void_mark_on_its_way_out_does_not_take_a_new_one_along(due):
+    await due.credentials.put("crm", THIRD)
+    await due.marks.mark(MARK)
+    await due.credentials.put("crm", replace(THIRD, version=4, rotation_id="fourth"))
+    deleting, go_on = asyncio.Event(), asyncio.Event()
+    delete = due.storage.delete
+
+    async def slowly(key):
+        deleting.set()
+        await go_on.wait()
+        await delete(key)
+
+    due.storage.delete = slowly
+    pruning = asyncio.create_task(due.marks.prune())
+    await deleting.wait()
+    marking = asyncio.create_task(due.marks.mark(DueMark("crm", 4, "fourth")))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(pruning, marking)
+    assert [mark.version for mark in await Due(due.storage).marks.all()] == [4]
 
 
 async def test_a_mark_that_means_something_is_not_pruned(due):

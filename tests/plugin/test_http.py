@@ -95,6 +95,29 @@ async def test_a_broken_answer_is_an_unknown_outcome(http, stand_in, sent):
         await http.send(target(door), "POST", "/v1/x", limit_seconds=5)
 
 
+async def test_an_answer_in_drops_that_nobody_waits_for_frees_its_thread_at_the_limit(stand_in):
+    door, http = stand_in(), Http(threads=1, reserved=0, queue=0)
+    begun, broken = threading.Event(), threading.Event()
+
+    def drip(handler):
+        begun.set()
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000000")
+        handler.end_headers()
+        try:
+            while not door.released.wait(0.02):
+                handler.wfile.write(b"x")
+        except OSError:
+            broken.set()
+
+    door.raw = drip
+    asking = asyncio.create_task(http.send(target(door), "POST", "/v1/x", limit_seconds=0.5))
+    assert await asyncio.to_thread(begun.wait, 5)
+    asking.cancel()
+    assert await asyncio.to_thread(broken.wait, 5)
+    http.close()
+
+
 async def test_a_redirect_is_an_answer_and_is_not_followed(http, stand_in):
     door, elsewhere = stand_in("one"), stand_in("two")
 
@@ -159,6 +182,22 @@ async def test_a_request_that_waits_too_long_for_a_thread_is_never_sent(stand_in
         await first
     http.close()
     assert other.wakes == 0
+
+
+async def test_what_waits_for_a_thread_when_the_pool_closes_was_not_sent(stand_in):
+    door, http = stand_in(), Http(threads=1, reserved=0, queue=1)
+    begun = threading.Event()
+    door.raw = lambda handler: (begun.set(), door.released.wait(10))
+    first = asyncio.create_task(http.send(target(door), "POST", "/v1/x", limit_seconds=5))
+    assert await asyncio.to_thread(begun.wait, 5)
+    waiting = asyncio.create_task(http.send(target(door), "POST", "/v1/x", limit_seconds=5))
+    await asyncio.sleep(0)
+    http.close()
+    with pytest.raises(Unreachable, match="the mount ends"):
+        await waiting
+    door.close()
+    with pytest.raises(Lost):
+        await first
 
 
 async def test_a_closed_pool_begins_nothing(stand_in):

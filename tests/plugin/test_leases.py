@@ -88,6 +88,13 @@ def test_a_renewal_always_succeeds_and_is_short_once_there_is_something_newer(he
     assert grant.renewable
 
 
+@pytest.mark.parametrize("age", [3600.5, 3601, 9999])
+def test_renewing_again_and_again_does_not_get_past_the_longest_length(age):
+    first = first_grant(LENT, HELD, NOON)
+    lease = Lease(first.internal_data, 1, first.max_ttl_seconds, increment_seconds=1, issued=NOON)
+    assert renewed_grant(LENT, lease, HELD, after(age)).max_ttl_seconds == 3601
+
+
 @pytest.mark.parametrize(
     ("rule", "others", "due"),
     [

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wire_host import EXAMPLE
 
-EXAMPLE = Path(__file__).parents[1] / "sdk" / "wire" / "example_plugin.py"
 NAME = "vault-plugin-secrets-example"
 PATIENCE_SECONDS = 30
 
@@ -168,7 +168,7 @@ def test_an_engine_serves_storage_leases_errors_and_help(bao: Bao) -> None:
 
     assert bao.call("GET", "ex/caller-error") == (
         404,
-        {"errors": ["no such role"], "code": "role_unknown", "remedy": "create it"},
+        {"errors": ["no such role; create it"], "code": "role_unknown", "remedy": "create it"},
     )
     assert bao.call("GET", "ex/transient-error")[1]["retry_after_seconds"] == 3
     status, answer = bao.call("GET", "ex/bug")

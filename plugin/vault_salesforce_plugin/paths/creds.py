@@ -33,16 +33,13 @@ async def renew(mount: Mount, lease: Lease) -> LeaseGrant:
 
 
 async def revoke(mount: Mount, lease: Lease) -> None:
-    """Only marks, and asks neither Salesforce nor a sidecar: so no lease ever becomes irrevocable."""
+    """Only marks, asks neither Salesforce nor a sidecar, and waits for no storage: so no lease becomes irrevocable."""
     mount.require_active()
     try:
         lent = Lent.from_internal(lease.internal_data)
     except (KeyError, TypeError, ValueError):
         return  # nothing that we know of was lent
-    if lent.record:
-        await mount.leases.end(lent.role, lent.record)
-    if not lent.brief and lent.is_current(await mount.credentials.get(lent.role)):
-        await mount.lease_ended(lent.role, lent.version)
+    await mount.end(lent)
 
 
 PATH = Path(CREDS, {Operation.READ: read})

@@ -128,7 +128,9 @@ class Backend:
         found = self.router.resolve(request)
         answer = found.call(self, request.caller)
         response: Response | None = await answer if inspect.isawaitable(answer) else answer
-        return found.answer(response) if response or found.warnings else None
+        if response is None and (request.operation is Operation.READ or not found.warnings):
+            return None  # of a read it says "not there", which a warning would turn into an answer
+        return found.answer(response)
 
     def help(self, path: str) -> Response:
         """The texts of path-help."""

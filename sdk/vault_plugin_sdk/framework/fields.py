@@ -20,6 +20,7 @@ TEXT, SECRET, BOOLEAN, INTEGER, DURATION, LIST, TIME = (
     Kind.TIME,
 )
 _KEY = "vault_plugin_sdk.field"
+_LONGEST_NAME = 100  # of an unknown field, which may be as long as the request
 Record = TypeVar("Record")
 
 
@@ -45,6 +46,7 @@ class Field:
         kind: What it holds.
         help: One sentence for path-help, OpenAPI and the reference.
         default: Value where it is not given; `REQUIRED` or `ABSENT`.
+        initial: What a new record has where it is not given, or `REQUIRED`; for help, beside a default of `ABSENT`.
         choices: The only values allowed, for TEXT; empty allows any.
         minimum: Least number, for INTEGER and DURATION (seconds).
         maximum: Greatest number, likewise.
@@ -60,6 +62,7 @@ class Field:
     maximum: int | None = None
     immutable: bool = False
     check: Callable[[Any], str | None] | None = None
+    initial: Any = ABSENT
 
     def read(self, value: Any) -> Any:
         """The coerced value. Raises: ValueError with the fault, as `coerce`."""
@@ -92,7 +95,9 @@ def declared(record: type) -> dict[str, Field]:
 
 def fields_of(record: type) -> dict[str, Field]:
     """The same as fields of a path: what a request does not give is `ABSENT`, since the record may exist already."""
-    return {name: dataclasses.replace(item, default=ABSENT) for name, item in declared(record).items()}
+    return {
+        name: dataclasses.replace(item, default=ABSENT, initial=item.default) for name, item in declared(record).items()
+    }
 
 
 def parse(fields: Mapping[str, Field], data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -121,6 +126,7 @@ def parse(fields: Mapping[str, Field], data: Mapping[str, Any]) -> tuple[dict[st
 
 def unknown_field(name: str, fields: Mapping[str, Field]) -> str:
     """A sentence about a field that the path does not have, with the nearest name that it has."""
+    name = name[:_LONGEST_NAME]
     near = difflib.get_close_matches(name, fields, n=1)
     return f"unknown field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 

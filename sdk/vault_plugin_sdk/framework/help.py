@@ -31,6 +31,13 @@ def find(descriptions: Iterable[Description], path: str) -> Description | None:
     return None
 
 
+def _default(item: Field) -> list[str]:
+    value = item.initial if item.default is ABSENT else item.default
+    if isinstance(value, bool | int) or (isinstance(value, str) and value):
+        return [f"default {str(value).lower() if isinstance(value, bool) else value}"]
+    return []  # nothing, a secret, or an empty list
+
+
 def _fields(fields: Mapping[str, Field]) -> list[str]:
     lines = []
     for name, item in sorted(fields.items()):
@@ -39,8 +46,9 @@ def _fields(fields: Mapping[str, Field]) -> list[str]:
             notes.append(" | ".join(item.choices))
         if item.default is REQUIRED:
             notes.append("required")
-        elif item.default not in (ABSENT, None, ""):
-            notes.append(f"default {item.default}")
+        elif item.initial is REQUIRED:
+            notes.append("required at first")
+        notes += _default(item)
         if item.immutable:
             notes.append("set once")
         lines += [f"    {name} ({', '.join(notes)})", f"        {item.help}", ""]

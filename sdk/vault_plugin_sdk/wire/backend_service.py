@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 REQUEST_LIMIT_SECONDS = 60.0
-_HOOK_LIMIT_SECONDS = 10.0
+HOOK_LIMIT_SECONDS = 10.0
 _TYPE_SECRETS_ENGINE = 1
 
 
@@ -41,6 +41,7 @@ class BackendService:
         factory: Makes a Backend; called once for each mount. A slow import inside it does not delay the handshake.
         broker: Knows where each mount's server side can be reached.
         request_limit_seconds: How long a request may take; the server sets no limit of its own.
+        hook_limit_seconds: How long a hook of a Backend may take.
     """
 
     def __init__(
@@ -48,10 +49,12 @@ class BackendService:
         factory: "Callable[[], Backend]",
         broker: Broker,
         request_limit_seconds: float = REQUEST_LIMIT_SECONDS,
+        hook_limit_seconds: float = HOOK_LIMIT_SECONDS,
     ) -> None:
         self._factory = factory
         self._broker = broker
         self._limit_seconds = request_limit_seconds
+        self._hook_limit_seconds = hook_limit_seconds
         self._mounts: dict[str, _Mount] = {}
 
     def methods(self) -> Methods:
@@ -75,7 +78,8 @@ class BackendService:
         await self._end(mount_id)
         try:
             backend = self._factory()
-            await backend.setup(dict(args.Config))
+            async with asyncio.timeout(self._hook_limit_seconds):
+                await backend.setup(dict(args.Config))
         except Exception as exc:  # noqa: BLE001 - whatever it is, the server gets a sentence
             return pb.SetupReply(err=_told(exc, "setup").sentence)
         link = HostLink(self._broker, args.broker_id)
@@ -86,7 +90,8 @@ class BackendService:
     async def initialize(self, _: pb.Empty, metadata: Metadata) -> pb.InitializeReply:
         """The mount is about to serve."""
         try:
-            await self._mount(metadata).backend.initialize()
+            async with asyncio.timeout(self._hook_limit_seconds):
+                await self._mount(metadata).backend.initialize()
         except Exception as exc:  # noqa: BLE001 - as in setup
             return pb.InitializeReply(err=convert.coded(_told(exc, "initialize")))
         return pb.InitializeReply()
@@ -133,7 +138,7 @@ class BackendService:
 
     async def invalidate_key(self, args: pb.InvalidateKeyArgs, metadata: Metadata) -> pb.Empty:
         """Another node wrote a key of this mount."""
-        await _attempt(self._mount(metadata).backend.invalidate(args.key), "invalidate")
+        await self._attempt(self._mount(metadata).backend.invalidate(args.key), "invalidate")
         return pb.Empty()
 
     async def cleanup(self, _: pb.Empty, metadata: Metadata) -> pb.Empty:
@@ -161,8 +166,15 @@ class BackendService:
     async def _end(self, mount_id: str) -> None:
         mount = self._mounts.pop(mount_id, None)
         if mount is not None:
-            await _attempt(mount.backend.cleanup(), "cleanup")
+            await self._attempt(mount.backend.cleanup(), "cleanup")
             mount.link.close()
+
+    async def _attempt(self, hook: Awaitable[None], name: str) -> None:
+        try:
+            async with asyncio.timeout(self._hook_limit_seconds):
+                await hook
+        except Exception:  # noqa: BLE001 - the server cannot be told, and must not be held up
+            _log.exception("a hook of the backend failed", extra={"hook": name})
 
 
 def _mount_id(metadata: Metadata) -> str:
@@ -178,11 +190,3 @@ def _told(exc: Exception, during: str) -> EngineError:
     incident = secrets.token_hex(4)
     _log.error("internal error", exc_info=exc, extra={"incident": incident, "during": during})
     return InternalError(f"internal error {incident}: the server's log has the details under this id")
-
-
-async def _attempt(hook: Awaitable[None], name: str) -> None:
-    try:
-        async with asyncio.timeout(_HOOK_LIMIT_SECONDS):
-            await hook
-    except Exception:  # noqa: BLE001 - the server cannot be told, and must not be held up
-        _log.exception("a hook of the backend failed", extra={"hook": name})

@@ -110,12 +110,21 @@ def unsupported_operation() -> pb.HandleRequestReply:
 
 
 def _raw_reply(status: int, body: Mapping[str, Any] | None) -> pb.HandleRequestReply:
+    body = body and _with_remedy(body)
     raw = {
         "http_status_code": status,
         "http_content_type": "application/json",
         "http_raw_body": base64.b64encode(b"" if body is None else _json(body).encode()).decode(),
     }
     return pb.HandleRequestReply(response=pb.Response(data=_json(raw)))
+
+
+def _with_remedy(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The servers' command lines show of a body its `errors` alone: what to do is said there too."""
+    match body:
+        case {"errors": [str(sentence)], "remedy": str(remedy)}:
+            return {**body, "errors": [f"{sentence}{'' if sentence.endswith('.') else ';'} {remedy}"]}
+    return body
 
 
 def _data(text: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from vault_plugin_sdk.wire.convert import NANOSECONDS
 from vault_plugin_sdk.wire.methods import RemoteMethod, RpcError
 from vault_plugin_sdk.wire.proto import backend_pb2 as pb
 
+CALL_SECONDS = 10.0
 # The text is the server's own, in both products; errors of storage carry no code.
 _READ_ONLY = "cannot write to readonly storage"
 
@@ -35,11 +36,13 @@ class HostLink:
     Args:
         broker: Knows where service ids can be reached.
         service_id: The mount's own.
+        limit_seconds: How long a call may take.
     """
 
-    def __init__(self, broker: Broker, service_id: int) -> None:
+    def __init__(self, broker: Broker, service_id: int, limit_seconds: float = CALL_SECONDS) -> None:
         self._broker = broker
         self._service_id = service_id
+        self._limit_seconds = limit_seconds
         self._connection: Connection | None = None
         self._opening = asyncio.Lock()
 
@@ -47,13 +50,17 @@ class HostLink:
         """Make one call.
 
         Raises:
-            StorageError: The server refused or cannot be reached.
+            StorageError: The server refused, cannot be reached, or did not answer in time; what was to be written may
+                then have been.
         """
         try:
-            connection = self._connection or await self._open()
-            return await connection.call(method, request)
+            async with asyncio.timeout(self._limit_seconds):
+                connection = self._connection or await self._open()
+                return await connection.call(method, request)
         except RpcError as exc:
             raise StorageError(exc.message) from exc
+        except TimeoutError as exc:
+            raise StorageError(f"the server's storage did not answer within {self._limit_seconds:g} s") from exc
 
     async def _open(self) -> Connection:
         async with self._opening:

@@ -44,6 +44,7 @@ async def run(backend_factory: "Callable[[], Backend]", version: str, invitation
     Raises:
         HandshakeError: The host's certificate cannot be read, the socket cannot be made, or nobody reads the line.
     """
+    asyncio.get_running_loop().set_exception_handler(_log_fault)
     pair = make_key_pair()
     try:
         for_host = server_context(pair, invitation.host_certificate)
@@ -51,7 +52,10 @@ async def run(backend_factory: "Callable[[], Backend]", version: str, invitation
     except (OSError, ValueError) as exc:
         raise HandshakeError(f"the server's certificate (PLUGIN_CLIENT_CERT) cannot be read: {exc}") from exc
     broker = Broker(lambda path: Channel(path, for_broker))
-    directory = Path(tempfile.mkdtemp(prefix="vault-plugin-"))  # mode 0700: the socket is nobody else's
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="vault-plugin-"))  # mode 0700: the socket is nobody else's
+    except OSError as exc:
+        raise HandshakeError("there is no folder for the socket: set TMPDIR to one that can be written") from exc
     leave = partial(_leave, directory)
     try:
         socket = directory / "socket"
@@ -70,6 +74,11 @@ async def run(backend_factory: "Callable[[], Backend]", version: str, invitation
             _log.warning(reason)
             leave()
         await asyncio.sleep(_LOOK_FOR_OWNER_SECONDS)
+
+
+def _log_fault(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The loop's own words would hold the text of the exception."""
+    _log.error("%s", context["message"], exc_info=context.get("exception"))
 
 
 def _leave(directory: Path) -> NoReturn:

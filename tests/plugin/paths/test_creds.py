@@ -7,7 +7,7 @@ import pytest
 
 from vault_plugin_sdk.logical.errors import CallerError, ForwardToActive
 from vault_plugin_sdk.logical.request import Lease
-from vault_plugin_sdk.logical.storage import MemoryStorage
+from vault_plugin_sdk.logical.storage import MemoryStorage, StorageError
 from vault_salesforce_contract.registration import digest
 
 
@@ -151,6 +151,65 @@ async def test_a_lease_that_ended_without_a_word_is_swept_by_the_tick_and_counts
     await plugin.ask("rollback", "")
     assert await plugin.due() == [("crm", 1)]
     assert not [key for key in plugin.storage.entries if key.startswith("leases/")]
+
+
+async def test_a_crash_of_the_tick_between_the_mark_and_the_record_loses_no_mark(plugin, mounted, clock):
+    await plugin.start()
+    await plugin.publish(max_ttl=3600)
+    await read(plugin)
+    clock.advance(3602)
+
+    async def crash(key):
+        raise StorageError("gone")
+
+    plugin.storage.delete, delete = crash, plugin.storage.delete
+    with pytest.raises(StorageError):
+        await plugin.ask("rollback", "")
+    plugin.storage.delete = delete
+    anew = mounted(plugin.storage)
+    await anew.start()
+    assert await anew.due() == [("crm", 1)]
+
+
+@pytest.mark.parametrize("rule", ["last", "any"])
+async def test_revoking_succeeds_while_storage_takes_nothing_and_the_tick_does_the_rest(plugin, rule):
+    await plugin.start()
+    await plugin.publish(rotate_on_lease_end=rule)
+    grant = (await read(plugin)).lease
+    plugin.storage.read_only = True
+    await plugin.revoke(grant)
+    await plugin.revoke(grant)
+    assert await plugin.due() == []
+    plugin.storage.read_only = False
+    await plugin.ask("rollback", "")
+    await plugin.ask("rollback", "")
+    assert await plugin.due() == [("crm", 1)]
+    assert not [key for key in plugin.storage.entries if key.startswith("leases/")]
+
+
+async def test_revoking_succeeds_whatever_lies_in_storage(plugin):
+    await plugin.start()
+    await plugin.publish()
+    plugin.storage.entries |= {"leases/crm/odd": b"", "due/crm": b"{"}
+    await plugin.revoke((await read(plugin)).lease)
+    assert await plugin.due() == [("crm", 1)]
+    await plugin.ask("rollback", "")
+
+
+async def test_who_is_lent_the_version_while_a_lease_ends_keeps_it(plugin):
+    await plugin.start()
+    await plugin.publish()
+    ending = (await read(plugin)).lease
+    lent = []
+
+    async def tainted():
+        lent.append((await read(plugin)).lease)
+        return False
+
+    plugin.system.tainted = tainted
+    await plugin.revoke(ending)
+    assert lent[0].ttl_seconds == 600
+    assert await plugin.due() == []
 
 
 async def test_the_record_is_written_before_the_answer(plugin):

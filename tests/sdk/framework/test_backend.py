@@ -25,7 +25,10 @@ class Example(Backend):
             [
                 Path(Description("plain", help="Plain."), {Operation.READ: lambda *_: Response(data={"a": 1})}),
                 Path(Description("later", help="Later."), {Operation.READ: self.later}),
-                Path(Description("nothing", help="Nothing."), {Operation.READ: lambda *_: None}),
+                Path(
+                    Description("nothing", help="Nothing."),
+                    {Operation.READ: lambda *_: None, Operation.DELETE: lambda *_: None},
+                ),
             ],
             secrets=[Secret("key", self.renew, self.revoke)],
             introduction="An example.",
@@ -62,6 +65,12 @@ def test_handlers_may_be_plain_or_coroutines_and_may_have_nothing_to_say():
     assert run("read", "plain").data == {"a": 1}
     assert run("read", "later").data == {"by": "tester"}
     assert run("read", "nothing") == Response()
+
+
+def test_a_parameter_that_is_not_known_is_a_warning_but_makes_nothing_there():
+    assert run("read", "plain", odd="1").warnings == ("unknown field 'odd'",)
+    assert run("read", "nothing", odd="1") == Response()
+    assert run("delete", "nothing", odd="1").warnings == ("unknown field 'odd'",)
 
 
 def test_a_path_of_no_table_goes_to_the_fallback_and_without_one_is_404():

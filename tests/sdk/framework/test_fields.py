@@ -127,6 +127,10 @@ def test_a_stored_field_that_is_not_known_is_left_out_and_a_bad_one_told():
         from_stored(Record, {"name": "x", "number": "many"})
 
 
+def test_an_unknown_name_is_not_repeated_at_any_length():
+    assert len(unknown_field("x" * 1_000_000, {"password": Field(TEXT, "It.")})) < 200
+
+
 def test_an_unknown_field_is_told_with_the_nearest_known_one():
     assert unknown_field("pasword", declared(Record)) == "unknown field 'pasword'; did you mean 'password'?"
     assert unknown_field("qqq", declared(Record)) == "unknown field 'qqq'"

@@ -1,8 +1,11 @@
 """Path-help."""
 
-from vault_plugin_sdk.framework.fields import BOOLEAN, TEXT, Field
+from dataclasses import dataclass
+
+from vault_plugin_sdk.framework.fields import BOOLEAN, DURATION, LIST, SECRET, TEXT, Field, field, fields_of
 from vault_plugin_sdk.framework.help import backend_help, find, path_help
 from vault_plugin_sdk.framework.path import Description
+from vault_plugin_sdk.framework.secretstr import SecretStr
 
 ROLE = Description(
     "roles/{name}",
@@ -21,8 +24,28 @@ def test_a_paths_help_tells_its_fields_with_kind_choices_and_default():
     text = path_help(ROLE)
     for part in ("roles/{name}", "A role.", "More.", "## FIELDS", "kind (string, a | b, required, set once)"):
         assert part in text
-    assert "on (boolean, default True)" in text
+    assert "on (boolean, default true)" in text
     assert "## PARAMETERS OF A READ" in text
+
+
+def test_fields_of_a_record_tell_what_a_new_one_has():
+    @dataclass(frozen=True)
+    class Role:
+        username: str = field(TEXT, "Whose.", immutable=True)
+        ttl: int = field(DURATION, "How long.", default=600)
+        on: bool = field(BOOLEAN, "Whether it is on.", default=False)
+        hosts: tuple[str, ...] = field(LIST, "Where.", default=())
+        password: SecretStr = field(SECRET, "Its password.", default=SecretStr("hunter2"))
+
+    text = path_help(Description("roles/{name}", help="A role.", fields=fields_of(Role)))
+    for part in (
+        "username (string, required at first, set once)",
+        "ttl (duration, default 600)",
+        "on (boolean, default false)",
+        "hosts (list)",
+        "password (secret)",
+    ):
+        assert part in text
 
 
 def test_a_path_without_fields_says_nothing_of_them():

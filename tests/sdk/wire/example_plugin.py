@@ -87,6 +87,9 @@ class Example(Backend):
                 raise TransientError("busy", status=429, retry_after_seconds=3)
             case "bug":
                 raise ValueError("hunter2 is not a number")
+            case "forgotten":
+                asyncio.get_running_loop().create_future().set_exception(ValueError("hunter2"))
+                return None
             case "unserialisable":
                 return Response(data={"value": object()})
             case "active":

@@ -173,6 +173,28 @@ def test_a_hook_that_breaks_holds_nobody_up(service, caplog):
     assert caplog.records[0].hook == "invalidate"
 
 
+def test_a_hook_that_does_not_end_holds_nobody_up():
+    class Stuck(Engine):
+        async def setup(self, config):
+            if "stuck" in config:
+                await asyncio.Event().wait()
+
+        async def initialize(self):
+            await asyncio.Event().wait()
+
+        cleanup = initialize
+
+        async def invalidate(self, key):
+            await asyncio.Event().wait()
+
+    service = BackendService(Stuck, Broker(lambda _: None), hook_limit_seconds=0.02)
+    assert "internal error" in setup(service, stuck="1")
+    assert setup(service) == ""
+    assert "internal error" in asyncio.run(service.initialize(pb.Empty(), MOUNT)).err.err_msg
+    asyncio.run(service.invalidate_key(pb.InvalidateKeyArgs(key="a"), MOUNT))
+    asyncio.run(service.cleanup(pb.Empty(), MOUNT))
+
+
 def test_cleanup_ends_the_mount(service, made):
     setup(service)
     asyncio.run(service.cleanup(pb.Empty(), MOUNT))

@@ -156,8 +156,17 @@ def test_errors_of_requests_carry_their_fields(operation):
 
     assert raw(convert.error_to_pb(error, operation)) == (
         429,
-        {"errors": ["busy"], "code": "slots_full", "remedy": "ask again", "retry_after_seconds": 3},
+        {"errors": ["busy; ask again"], "code": "slots_full", "remedy": "ask again", "retry_after_seconds": 3},
     )
+
+
+@pytest.mark.parametrize(
+    ("errors", "shown"),
+    [(["It is locked."], ["It is locked. unlock it"]), ([], []), (["a", "b"], ["a", "b"]), ([1], [1]), ("a", "a")],
+)
+def test_what_to_do_is_in_the_one_sentence_that_a_command_line_shows(errors, shown):
+    reply = convert.reply_to_pb(Response(data={"errors": errors, "remedy": "unlock it"}, status=424))
+    assert raw(reply) == (424, {"errors": shown, "remedy": "unlock it"})
 
 
 @pytest.mark.parametrize("operation", [Operation.RENEW, Operation.REVOKE, Operation.HELP, Operation.ROLLBACK])

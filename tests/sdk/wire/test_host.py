@@ -99,6 +99,19 @@ def test_calls_at_the_same_time_open_one_connection(link):
     assert Direct.opened == 1
 
 
+def test_a_server_that_does_not_answer_is_not_waited_for():
+    class Silent(Direct):
+        async def call(self, method, request):
+            await asyncio.Event().wait()
+
+    class Broker:
+        async def connect(self, _):
+            return Silent(HostSide())
+
+    with pytest.raises(StorageError, match="did not answer within"):
+        asyncio.run(HostStorage(HostLink(Broker(), 1, limit_seconds=0.01)).get("a"))
+
+
 def test_a_mount_without_a_server_side_says_so():
     link = HostLink(Broker(lambda _: None, patience_seconds=0.01), 9)
     with pytest.raises(StorageError, match="announced no connection") as refused:
