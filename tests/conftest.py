@@ -5,7 +5,7 @@ import json
 import secrets
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1,::1,localhost"
 PATIENCE_SECONDS = 40.0
+_TAIL_CHARACTERS = 4000
+_STACK: "pytest.StashKey[Stack]" = pytest.StashKey()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -183,13 +185,27 @@ class Hook:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator["Stack"]:
+def stack(pytestconfig: pytest.Config) -> Iterator["Stack"]:
     """The whole product, once per test process."""
     from vault_salesforce.dev.stack import Stack
 
     with Stack(tell=lambda _: None) as made:
+        pytestconfig.stash[_STACK] = made
         made.start()
         yield made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the running product logged last, beside a failed test that used it."""
+    report = yield
+    stack = item.config.stash.get(_STACK, None)
+    if report.failed and stack is not None and item.get_closest_marker("system"):
+        for part in (stack.vault.part, stack.sidecar.part, stack.orgsim.part):
+            for log in (part.output, part.errors):
+                if log.exists():
+                    report.sections.append((log.name, log.read_text(errors="replace")[-_TAIL_CHARACTERS:]))
+    return report
 
 
 @pytest.fixture

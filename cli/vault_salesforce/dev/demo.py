@@ -9,7 +9,7 @@ import click
 
 from vault_salesforce.dev import client
 from vault_salesforce.dev.openbao import BAO
-from vault_salesforce.dev.stack import Stack, leaving_on_signals
+from vault_salesforce.dev.stack import FAILURES, Stack, leaving_on_signals
 from vault_salesforce.dev.waiting import until
 
 _SECRETS = ("password", "security_token", "password_token")
@@ -28,7 +28,7 @@ def run() -> None:
         try:
             stack.start()
             _Demo(stack).show()
-        except (NotSeen, TimeoutError, OSError) as exc:
+        except (NotSeen, *FAILURES) as exc:
             raise click.ClickException(f"the demo did not see what it should: {exc}") from exc
     click.echo(f"demo: crm rotated twice, proven by login, in {time.monotonic() - begin:.0f} s")
 

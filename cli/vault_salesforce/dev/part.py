@@ -114,24 +114,23 @@ class Part:
                 (os.killpg if group else os.kill)(self._process.pid, number)
 
     def _supervise(self) -> None:
-        pause = _FIRST_PAUSE_SECONDS
+        pause, ended = _FIRST_PAUSE_SECONDS, ""
         while not self._stopping.is_set():
             born = time.monotonic()
             try:
-                how = self._run()
+                ended = self._run(ended)
             except OSError as exc:
-                how = f"could not be started: {exc.strerror}"
+                ended = f"could not be started ({exc.strerror})"
             if not self._supervised.is_set():
                 break
             if time.monotonic() - born >= _LIVED_LONG_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
-            if self._stopping.is_set() or self._stopping.wait(pause):
-                break
-            self._tell(f"{self.name} {how}; it is started again")
+            self._stopping.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         self._ended.set()
 
-    def _run(self) -> str:
+    def _run(self, ended: str) -> str:
+        """Run the program once, after it `ended` before; how it ended now."""
         program = self._program()
         leash = (sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()))
         with self.output.open("ab") as output, self.errors.open("ab") as errors:
@@ -145,6 +144,8 @@ class Part:
             )
         with self._lock:
             self._process = process
+        if ended:
+            self._tell(f"{self.name} {ended}; it is started again, as process {process.pid}")
         if self._stopping.is_set():  # whoever stops us had nobody to signal yet
             self.signal(signal.SIGTERM)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)

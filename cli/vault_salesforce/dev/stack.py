@@ -17,12 +17,17 @@ import click
 from vault_salesforce.dev import setup
 from vault_salesforce.dev.openbao import OpenBao
 from vault_salesforce.dev.orgsim import OrgSim, User
+from vault_salesforce.dev.part import PartFailed
+from vault_salesforce.dev.rest import Refused
 from vault_salesforce.dev.setup import Mounts
 from vault_salesforce.dev.sidecar import Sidecar
 from vault_salesforce_plugin import install
 
 _LONGEST_PLACE = 50
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+FAILURES = (PartFailed, Refused, OSError)  # of a stack that does not come up
 
 
 class Stack:
@@ -59,9 +64,10 @@ class Stack:
 
     def stop(self) -> None:
         """End everything and remove the directory. Twice does no harm."""
-        for part in (self.sidecar, self.vault, self.orgsim):
-            part.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        with contextlib.ExitStack() as last_first:
+            last_first.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            for part in (self.orgsim, self.vault, self.sidecar):
+                last_first.callback(part.stop)
 
     def addresses(self) -> dict[str, Any]:
         """What others need to drive the stack: the members of `dev --json`."""
@@ -144,7 +150,10 @@ def keep(*, as_json: bool) -> None:
         as_json: Print one line of JSON with its addresses on stdout; else a few lines for people.
     """
     with leaving_on_signals(meant=True), Stack(tell=lambda sentence: click.echo(sentence, err=True)) as stack:
-        stack.start()
+        try:
+            stack.start()
+        except FAILURES as exc:
+            raise click.ClickException(f"the stack did not come up: {exc}") from exc
         if as_json:
             click.echo(json.dumps(stack.addresses()))
         else:
