@@ -94,6 +94,13 @@ def reset_link_letter(user: User, now: datetime) -> Letter:
     )
 
 
+def _open_maildir(directory: Path) -> mailbox.Maildir:
+    # The library makes the three folders only where the directory itself is absent.
+    for folder in ("tmp", "new", "cur"):
+        (directory / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    return mailbox.Maildir(directory)
+
+
 class PostOffice:
     """Delivers letters into memory and, when there is one, into a maildir.
 
@@ -104,7 +111,7 @@ class PostOffice:
     """
 
     def __init__(self, directory: Path | None, misbehave: Misbehave, later: Later) -> None:
-        self._maildir = mailbox.Maildir(directory, create=True) if directory else None
+        self._maildir = _open_maildir(directory) if directory else None
         self._misbehave = misbehave
         self._later = later
         self._lock = Lock()

@@ -50,6 +50,12 @@ def test_one_maildir_serves_all_users_and_nothing_is_left_in_tmp(simulate, maild
     assert list((maildir / "tmp").iterdir()) == []
 
 
+def test_a_maildir_that_is_an_empty_directory_is_made_whole(simulate, maildir):
+    maildir.mkdir()
+    simulate(maildir=maildir)
+    assert {folder.name for folder in maildir.iterdir()} == {"tmp", "new", "cur"}
+
+
 def test_the_old_wording_has_another_sender_and_subject(sim):
     user = sim.user(sim.app)
     letter = token_letter(user, "T" * 24, sim.org.clock.now(), wording="old")
