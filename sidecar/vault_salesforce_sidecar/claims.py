@@ -30,11 +30,11 @@ class Claims:
 
     Args:
         kv: The engine's own mount.
-        exists: Whether the record at this path is there; a claim without its owner lapses.
+        holds: Called with (owner, kind, what): whether the owner is there and has it; else the claim lapses.
     """
 
-    def __init__(self, kv: Kv, clock: Clock, exists: Callable[[str], bool]) -> None:
-        self._clock, self._exists = clock, exists
+    def __init__(self, kv: Kv, clock: Clock, holds: Callable[[str, str, str], bool]) -> None:
+        self._clock, self._holds = clock, holds
         self._stores = {
             kind: Store[Claim](
                 kv, f"claims/{kind}", dump=to_stored, load=lambda data: from_stored(Claim, data), max_versions=1
@@ -51,7 +51,7 @@ class Claims:
         known = store.get(key)
         if known is not None and known.record.owner == owner:
             return
-        if known is not None and (self._is_fresh(known.record) or self._exists(known.record.owner)):
+        if known is not None and (self._is_fresh(known.record) or self._holds(known.record.owner, kind, what)):
             raise CallerError(
                 f"{what} is already taken, by {known.record.owner}", status=HTTPStatus.CONFLICT, code="taken"
             )

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 import structlog
 
-from vault_plugin_sdk.framework.fields import from_stored, to_stored
+from vault_plugin_sdk.framework.fields import declared, from_stored, to_stored
 from vault_plugin_sdk.logical.errors import OperatorError, TransientError
 from vault_salesforce_contract.api.config import Config
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_contract.published import PublishedCredential
-from vault_salesforce_sidecar.claims import Claims
+from vault_salesforce_sidecar.claims import ACCOUNT, Claims
 from vault_salesforce_sidecar.clock import Clock, SystemClock
 from vault_salesforce_sidecar.mailbox.mail import Mailbox
 from vault_salesforce_sidecar.mailbox.maildir import open_mailbox
@@ -80,7 +80,7 @@ class Engine:
         self.connections = _store(engine_kv, "config", Config)
         self.roles = _store(engine_kv, "static-roles", StaticRole)
         self._orgs = Orgs(self.clock)
-        self.claims = Claims(engine_kv, self.clock, self._exists)
+        self.claims = Claims(engine_kv, self.clock, self._holds)
         self.rotations = Rotations(
             Parts(
                 engine_kv=engine_kv,
@@ -178,6 +178,14 @@ class Engine:
                 return name
         return None
 
+    def store_connection(self, name: str, config: Config, version: int | None) -> None:
+        """Write a connection; whoever writes it vouches for its identity, which may log in again from now on.
+
+        Raises: Conflict, KvUnavailable.
+        """
+        self.connections.put(name, config, version)
+        self._orgs.try_again(config)
+
     def open_mailbox(self, config: Config) -> Mailbox | None:
         """The connection's mailbox; None where it has none. Raises: CallerError 400, the settings allow no such one."""
         return open_mailbox(config.mailbox, self.settings.mailbox_root) if config.mailbox else None
@@ -230,10 +238,12 @@ class Engine:
     def _changed(self) -> None:
         self.registrar.soon()
 
-    def _exists(self, path: str) -> bool:
-        kind, _, name = path.partition("/")
-        store: Store[Any] = self.connections if kind == "config" else self.roles
-        return store.get(name) is not None
+    def _holds(self, path: str, kind: str, what: str) -> bool:
+        """Whether the record at this path is there and, where an account is claimed, is about that user."""
+        where, _, name = path.partition("/")
+        store: Store[Any] = self.connections if where == "config" else self.roles
+        stored = store.get(name)
+        return stored is not None and (kind != ACCOUNT or stored.record.username.lower() == what.lower())
 
 
 def _store(kv: Kv, prefix: str, record: type[Record]) -> Store[Record]:
@@ -247,6 +257,13 @@ def _store(kv: Kv, prefix: str, record: type[Record]) -> Store[Record]:
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
                 remedy="run the newer release",
             )
-        return from_stored(record, data)
+        try:
+            return from_stored(record, data)
+        except (TypeError, ValueError) as exc:
+            raise OperatorError(
+                f"a record below {prefix}/ cannot be read: this release leaves it alone",
+                status=HTTPStatus.SERVICE_UNAVAILABLE,
+                remedy="mend it by hand, or write an earlier version of it again",
+            ) from exc
 
-    return Store(kv, prefix, dump=dump, load=load)
+    return Store(kv, prefix, dump=dump, load=load, members=frozenset(declared(record)))

@@ -78,6 +78,7 @@ class Store(Generic[Record]):
         dump: Record → JSON object, secrets included.
         load: The reverse. Raises ValueError for what it cannot read.
         max_versions: Versions that KV keeps of each; set before the first write.
+        members: Those that this release knows: others are written back as they are. None: `dump` sees to that.
     """
 
     def __init__(
@@ -88,9 +89,10 @@ class Store(Generic[Record]):
         dump: Callable[[Record], Mapping[str, Any]],
         load: Callable[[Mapping[str, Any]], Record],
         max_versions: int | None = None,
+        members: frozenset[str] | None = None,
     ) -> None:
         self._kv, self._prefix, self._dump, self._load = kv, prefix, dump, load
-        self._max_versions = max_versions
+        self._max_versions, self._members = max_versions, members
 
     def get(self, name: str) -> Stored[Record] | None:
         """The record, or None where there is none or it was deleted."""
@@ -108,7 +110,10 @@ class Store(Generic[Record]):
         cas = self._free(path) if version is None else version
         if cas == 0 and self._max_versions:
             self._kv.set_metadata(path, max_versions=self._max_versions)
-        return Stored(record, self._kv.write(path, self._dump(record), cas))
+        data = self._dump(record)
+        if version is not None and self._members is not None:
+            data = {**self._unknown(path, self._members), **data}
+        return Stored(record, self._kv.write(path, data, cas))
 
     def delete(self, name: str, version: int) -> None:
         """Write the tombstone on top of `version`. Raises: Conflict."""
@@ -117,6 +122,11 @@ class Store(Generic[Record]):
     def list(self) -> list[str]:
         """The names that were ever written, deleted ones included: readers ask `get`."""
         return self._kv.list(f"{self._prefix}/")
+
+    def _unknown(self, path: str, members: frozenset[str]) -> dict[str, Any]:
+        """What a newer release wrote there; of another version than the caller's, and then the write will not match."""
+        found = self._kv.read(path)
+        return {name: value for name, value in ((found and found.data) or {}).items() if name not in members}
 
     def _free(self, path: str) -> int:
         found = self._kv.read(path)

@@ -20,7 +20,7 @@ class ManualClock(SystemClock):
 
 @pytest.fixture
 def existing():
-    return {"static-roles/crm"}
+    return {("static-roles/crm", ACCOUNT, "a@example.com")}
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def clock():
 
 @pytest.fixture
 def claims(memory_kv, existing, clock):
-    return Claims(memory_kv, clock, existing.__contains__)
+    return Claims(memory_kv, clock, lambda *claim: (*claim[:2], claim[2].lower()) in existing)
 
 
 def test_what_is_taken_names_its_owner_whatever_the_case(claims, clock):
@@ -62,3 +62,10 @@ def test_a_claim_lapses_when_its_owner_never_came(claims, clock):
         claims.take(ROLE_NAME, "ERP", "static-roles/ERP")  # it may be on its way
     clock.time += FRESH + timedelta(seconds=1)
     claims.take(ROLE_NAME, "ERP", "static-roles/ERP")
+
+
+def test_a_claim_lapses_when_its_owner_is_about_something_else(claims, clock):
+    """Its owner wanted it, and then was not written."""
+    claims.take(ACCOUNT, "b@example.com", "static-roles/crm")
+    clock.time += FRESH
+    claims.take(ACCOUNT, "b@example.com", "static-roles/erp")

@@ -2,13 +2,17 @@
 
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
+from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
 from vault_salesforce_contract.api.config import Config
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.engine import Engine
+from vault_salesforce_sidecar.salesforce import faults, org
+from vault_salesforce_sidecar.salesforce.interface import OrgRefused
 from vault_salesforce_sidecar.settings import from_environ
 
 PATIENCE_SECONDS = 30
@@ -161,3 +165,44 @@ def test_what_is_counted_is_scraped(build):
     text = engine.metrics.text().decode()
     assert 'vault_salesforce_logins_total{result="refused"} 1.0' in text
     assert 'vault_salesforce_rotations_total{outcome="settled"} 1.0' in text
+
+
+@pytest.mark.parametrize("broken", [{}, {"login_url": "https://a", "allowed_roles": 7}])
+def test_a_record_that_cannot_be_read_is_an_error_with_a_remedy(build, broken):
+    engine = build()
+    engine.vault.use(engine.settings.vault_token)
+    engine.vault.kv(engine.settings.engine_kv_mount).write("config/org", {"schema": 1} | broken, 0)
+    with pytest.raises(OperatorError, match="cannot be read") as caught:
+        engine.connections.get("org")
+    assert caught.value.status == 503
+
+
+def test_members_of_a_newer_release_outlive_an_update(build):
+    engine = build()
+    engine.vault.use(engine.settings.vault_token)
+    kv = engine.vault.kv(engine.settings.engine_kv_mount)
+    kv.write("config/org", {"schema": 1, "login_url": CONFIG.login_url, "newer": "kept"}, 0)
+    engine.store_connection("org", CONFIG, 1)
+    assert kv.read("config/org").data["newer"] == "kept"
+    assert engine.connections.get("org").record == CONFIG
+
+
+def test_who_writes_a_connection_lets_its_identity_log_in_again(build):
+    engine = build()
+    engine.vault.use(engine.settings.vault_token)
+    logins = []
+
+    def refuse():
+        logins.append(1)
+        raise OrgRefused(faults.TABLE["INVALID_LOGIN"])
+
+    config = replace(CONFIG, auth_method="password", username="admin@example.com", password=SecretStr("right"))
+    sessions, identity = engine._orgs._admin_sessions, org._identity(config)
+    for _ in range(2):
+        with pytest.raises(OrgRefused):
+            sessions.get(identity, refuse)
+    assert len(logins) == 1
+    engine.store_connection("org", config, None)
+    with pytest.raises(OrgRefused):
+        sessions.get(identity, refuse)
+    assert len(logins) == 2

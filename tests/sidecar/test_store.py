@@ -89,3 +89,12 @@ def test_a_list_names_what_was_ever_written(store):
     store.put("two", Record(2))
     store.delete("two", 1)
     assert store.list() == ["one", "two"]
+
+
+def test_members_of_a_newer_release_are_written_back(kv):
+    store = Store(
+        kv, "things", dump=to_stored, load=lambda data: from_stored(Record, data), members=frozenset({"number"})
+    )
+    kv.versions["things/a"] = [{"number": 1, "newer": "kept"}]
+    store.put("a", Record(2), store.get("a").version)
+    assert kv.versions["things/a"][-1] == {"number": 2, "newer": "kept"}

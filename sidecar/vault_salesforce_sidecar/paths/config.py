@@ -38,7 +38,7 @@ def write(engine: Engine, _caller: Caller, name: str, **given: Any) -> Response:
     engine.claims.take(CONNECTION_NAME, name, owner)
     if config.username:
         engine.claims.take(ACCOUNT, config.username, owner)
-    engine.connections.put(name, config, known.version if known else None)
+    engine.store_connection(name, config, known.version if known else None)
     if known and known.record.username.lower() not in ("", config.username.lower()):
         engine.claims.release(ACCOUNT, known.record.username, owner)
     return Response()

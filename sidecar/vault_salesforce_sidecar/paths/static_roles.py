@@ -1,5 +1,6 @@
 """`static-roles/<name>`: an existing Salesforce user whose password is rotated."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -37,7 +38,7 @@ def write(
 ) -> Response:
     """Create or change a role; creating proves the given credential with one login."""
     known = engine.roles.get(name)
-    role = build(StaticRole, given, known.record if known else None)
+    role = build(StaticRole, _instead(given) | given if known else given, known.record if known else None)
     connection = engine.connections.get(role.config)
     if connection is None:
         raise CallerError(f"there is no connection config/{role.config}", remedy="create it first")
@@ -108,6 +109,15 @@ def _faults_of_role(role: StaticRole, now: datetime) -> list[str]:
     if role.ttl > role.max_ttl:
         faults.append("ttl must not be longer than max_ttl")
     return faults
+
+
+def _instead(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is no longer so where a role gets a schedule in place of its period, or the reverse."""
+    if given.get("rotation_schedule"):
+        return {"rotation_period": None}
+    if given.get("rotation_period"):
+        return {"rotation_schedule": "", "rotation_window": None}
+    return {}
 
 
 def _give_up(engine: Engine, name: str, role: StaticRole) -> None:

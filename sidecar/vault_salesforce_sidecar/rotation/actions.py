@@ -1,9 +1,11 @@
 """The outside calls of a rotation: one function per command, each answering how it went."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from vault_salesforce_sidecar.clock import Clock
 from vault_salesforce_sidecar.mailbox.mail import MailboxUnavailable
@@ -14,6 +16,9 @@ from vault_salesforce_sidecar.rotation.machine import Event, Fate, Secret, State
 from vault_salesforce_sidecar.rotation.parts import Account
 from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, NotSent, OrgRefused, Session, User, Verdict
 from vault_salesforce_sidecar.store import Conflict
+
+RECORD_SECONDS: Final = 1.0  # the org's record of the last change counts whole seconds
+CLOCKS_DIFFER: Final = timedelta(minutes=2)
 
 Answer = TypeVar("Answer")
 _EVENTS = {
@@ -96,6 +101,9 @@ class Actions:
             fault = _shut(user)
             return Outcome(Event.BLOCKED, fault) if fault else self._note_mark(entry, user)
         unmoved = bool(entry.mark) and user.last_password_change == entry.mark
+        if unmoved and self._account.role.self_managed and _marked_early(entry):
+            self._session = None  # a login says more
+            return Outcome(Event.LOST)
         return Outcome(Event.DONE if unmoved else Event.REFUSED)
 
     def log_in(self, entry: JournalEntry, secret: Secret) -> Outcome:
@@ -194,6 +202,9 @@ class Actions:
         self._account.org.change_own_password(self._session, entry.current_password, secret.password)
 
     def _set_password(self, entry: JournalEntry, secret: Secret) -> None:
+        if _marked_early(entry):
+            self._clock.wait(threading.Event(), RECORD_SECONDS)  # so that the record moves
+
         def change(admin: Session) -> None:
             if admin.user_id[:15] == entry.user_id[:15]:
                 raise OrgRefused(findings.OWN_USER)
@@ -273,6 +284,18 @@ class Actions:
                     raise
                 self._account.org.forget_admin_session(admin)
         raise OrgRefused(findings.NO_IDENTITY)
+
+
+def _marked_early(entry: JournalEntry) -> bool:
+    """Whether the change may fall into the very second that the mark names: then the record does not move.
+
+    That is so where the change before it was made about when this rotation began, by two clocks that may differ.
+    """
+    try:
+        mark = datetime.fromisoformat(entry.mark)
+        return entry.began is None or mark > entry.began - CLOCKS_DIFFER
+    except (ValueError, TypeError):
+        return False  # no time, or one without a zone: nothing that counts seconds
 
 
 def _shut(user: User) -> Fault | None:

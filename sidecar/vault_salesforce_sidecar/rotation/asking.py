@@ -3,12 +3,13 @@
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
+from vault_plugin_sdk.logical.errors import CallerError, TransientError
 from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine
@@ -19,10 +20,13 @@ from vault_salesforce_sidecar.rotation.journal import Journal, Now, digest_of, f
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, Entry, Request, Secret, State
 from vault_salesforce_sidecar.rotation.parts import Account, Parts
 from vault_salesforce_sidecar.rotation.runner import Run, charged_ahead, hold_seconds
-from vault_salesforce_sidecar.store import Conflict, Stored
+from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
 
+IN_HAND: Final = "in_hand"  # code of the error for a request that a rotation under way stands against
+NO_ATTEMPTS_LEFT: Final = "no_attempts_left"
 _TRIES: Final = 8
 _LAG_SECONDS: Final = 0.1
+_LOOK_SECONDS: Final = (0.0, 0.5, 1.0)  # before each look whether a write happened that Vault did not speak of
 
 
 @dataclass(frozen=True)
@@ -88,17 +92,8 @@ class Desk:
             TransientError: KV lags behind the entry.
             KvUnavailable: Vault did not say.
         """
-        try:
-            stored = self._journal.get(account.username)
-            record = stored.record if stored else fresh(account.username, account.name)
-            machine_entry(record)
-        except ValueError as exc:
-            raise OperatorError(
-                f"the journal entry of {account.username!r} cannot be used: {exc}",
-                status=HTTPStatus.SERVICE_UNAVAILABLE,
-                code="unreadable_entry",
-                remedy="run the release that wrote it, or a later one",
-            ) from exc
+        stored = self._journal.get(account.username)
+        record = stored.record if stored else fresh(account.username, account.name)
         if record.role != account.name and record.state != State.DELETED and self._owns(record):
             raise CallerError(
                 f"the user {account.username!r} belongs to role {record.role!r}",
@@ -140,12 +135,9 @@ class Desk:
             asked, charged = charged_ahead(asked, account.role, may_look=may_look)
             record = change(situation, with_entry(situation.record, asked, now))
             at = self._parts.clock.monotonic()
-            try:
-                version = situation.stored.version if situation.stored else None
-                stored = self._journal.put(account.username, record, version)
-            except Conflict:
-                continue
-            return Run(account, stored, at, charged=charged)
+            stored = self._put(situation, record)
+            if stored is not None:
+                return Run(account, stored, at, charged=charged)
         raise TransientError("somebody else is writing this account's entry", code="busy", retry_after_seconds=1)
 
     def edit(self, account: Account, change: Callable[[Situation], JournalEntry | None]) -> Stored[JournalEntry] | None:
@@ -155,12 +147,30 @@ class Desk:
             record = change(situation)
             if record is None:
                 return situation.stored
-            try:
-                version = situation.stored.version if situation.stored else None
-                return self._journal.put(account.username, record, version)
-            except Conflict:
-                continue
+            stored = self._put(situation, record)
+            if stored is not None:
+                return stored
         raise TransientError("somebody else is writing this account's entry", code="busy", retry_after_seconds=1)
+
+    def _put(self, situation: Situation, record: JournalEntry) -> Stored[JournalEntry] | None:
+        """Write on top of what was read; None: somebody else did.
+
+        Where Vault does not say whether it wrote, it is looked up: an error promises that nothing was begun.
+        """
+        username = situation.account.username
+        try:
+            return self._journal.put(username, record, situation.stored.version if situation.stored else None)
+        except Conflict:
+            return None
+        except KvUnavailable:
+            for seconds in _LOOK_SECONDS:
+                self._parts.clock.wait(threading.Event(), seconds)
+                with suppress(KvUnavailable):
+                    found = self._journal.get(username)
+                    if found is not None and found.record == record:
+                        return found
+                    break
+            raise
 
     def _owns(self, record: JournalEntry) -> bool:
         role = self._parts.roles.get(record.role)
@@ -181,7 +191,7 @@ class Desk:
         )
 
 
-def begun(record: JournalEntry, caller: Caller, cause: str, rotation_id: str | None = None) -> JournalEntry:
+def begun(record: JournalEntry, caller: Caller, cause: str, rotation_id: str = "") -> JournalEntry:
     """The record of a rotation that begins: a new id, who asked, and nothing of the one before."""
     return replace(
         record,
@@ -197,8 +207,6 @@ def begun(record: JournalEntry, caller: Caller, cause: str, rotation_id: str | N
         fault_cause="",
         fault_remedy="",
         mark="",
-        mailbox_mark=None,
-        tokens_tried=(),
         token_mailed=False,
         queued="",
         queued_by="",
@@ -234,8 +242,10 @@ def new_rotation_id() -> str:
 def not_now(role: str, record: JournalEntry) -> CallerError:
     """The error for a request that does not fit the state."""
     state = State(record.state)
-    what = "is being rotated" if state not in REST else f"is {state.value.replace('_', ' ')}"
-    return CallerError(f"role {role!r} {what}", status=HTTPStatus.CONFLICT, code="wrong_state")
+    if state not in REST:
+        return CallerError(f"role {role!r} is being rotated", status=HTTPStatus.CONFLICT, code=IN_HAND)
+    words = state.value.replace("_", " ")
+    return CallerError(f"role {role!r} is {words}", status=HTTPStatus.CONFLICT, code="wrong_state")
 
 
 def check_budget(situation: Situation, failed_logins: Callable[[], int | None], mount: str) -> None:
@@ -249,7 +259,7 @@ def check_budget(situation: Situation, failed_logins: Callable[[], int | None], 
     raise TransientError(
         f"no login is left for {situation.account.username!r}: one more failure might lock the user; nothing was done",
         status=HTTPStatus.TOO_MANY_REQUESTS,
-        code="no_attempts_left",
+        code=NO_ATTEMPTS_LEFT,
         remedy=f"see in Salesforce that the user is not locked, then: "
         f"vault write {mount}/unlock/{name} username={situation.account.username}",
         retry_after_seconds=LOCKOUT_SECONDS,

@@ -4,12 +4,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 
-from vault_plugin_sdk.logical.errors import CallerError, EngineError
+import structlog
+
+from vault_plugin_sdk.logical.errors import CallerError, EngineError, TransientError
 from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import tokens
 from vault_salesforce_sidecar.rotation.actions import Actions
-from vault_salesforce_sidecar.rotation.asking import Situation, again, begun, check_budget, is_fresh
+from vault_salesforce_sidecar.rotation.asking import (
+    IN_HAND,
+    NO_ATTEMPTS_LEFT,
+    Situation,
+    again,
+    begun,
+    check_budget,
+    is_fresh,
+)
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.chores import HISTORY
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, Request, Secret, State
@@ -19,6 +29,8 @@ from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
 from vault_salesforce_sidecar.rotation.runner import Run
 from vault_salesforce_sidecar.rotation.triggers import LEASE, Verdict, judge
 from vault_salesforce_sidecar.store import Stored
+
+log = structlog.get_logger(__name__)
 
 
 class Beginning:
@@ -34,7 +46,7 @@ class Beginning:
         cause: str,
         *,
         allow_token_wait: bool = False,
-        rotation_id: str | None = None,
+        rotation_id: str = "",
         allow: Callable[[Situation], None] = lambda _: None,
     ) -> Run:
         """Begin a rotation, or a new round of one that rests with its candidate.
@@ -44,7 +56,7 @@ class Beginning:
             caller: Who asked.
             cause: Why.
             allow_token_wait: Also where somebody may have to hand the new security token in.
-            rotation_id: Its id; None: a new one.
+            rotation_id: Its id; empty: a new one.
             allow: Raises where it must not be begun as things are.
 
         Raises: CallerError 409, TransientError 429, KvUnavailable: nothing was begun.
@@ -61,7 +73,8 @@ class Beginning:
         def change(situation: Situation, record: JournalEntry) -> JournalEntry:
             if not is_fresh(situation.entry):
                 return again(record, caller)
-            record = self.anew(situation, record, caller, cause, rotation_id)
+            # What was queued is this one, whoever comes first: it was promised once.
+            record = self.anew(situation, record, caller, cause, rotation_id or situation.record.queued)
             lease = record.began if cause == LEASE else record.last_lease_rotation
             return replace(record, last_lease_rotation=lease)
 
@@ -77,6 +90,7 @@ class Beginning:
             account = open_account(self._parts, role)
         except CallerError as exc:
             return exc.status == HTTPStatus.NOT_FOUND
+        self._carrier.roster.know_role(role, account.role)
 
         def verdict(situation: Situation) -> Verdict:
             now = self._parts.clock.now()
@@ -99,25 +113,45 @@ class Beginning:
         return True
 
     def queued(self, account: Account, stored: Stored[JournalEntry]) -> None:
-        """Begin the rotation that was asked for while another one ran; where it may not be, it is dropped."""
-        record = stored.record
-        if not record.queued or State(record.state) not in FREE:
+        """Begin the rotation that was asked for while another one ran; where it may not be, it is dropped.
+
+        Raises: TransientError, KvUnavailable: it stays queued.
+        """
+        queued = stored.record.queued
+        if not queued or State(stored.record.state) not in FREE:
             return
-        caller = Caller(display_name=record.queued_by)
+
+        def allow(situation: Situation) -> None:
+            if situation.record.queued != queued:
+                raise CallerError("it has begun already", status=HTTPStatus.CONFLICT, code=IN_HAND)
+
+        def drop(situation: Situation) -> JournalEntry | None:
+            if situation.record.queued != queued:
+                return None
+            return replace(situation.record, queued="", queued_by="")
+
+        caller = Caller(display_name=stored.record.queued_by)
         try:
-            self.rotate(account, caller, "force", allow_token_wait=True, rotation_id=record.queued)
-        except EngineError:
-            self._desk.edit(account, lambda situation: replace(situation.record, queued="", queued_by=""))
+            self.rotate(account, caller, "force", allow_token_wait=True, rotation_id=queued, allow=allow)
+        except EngineError as exc:
+            if exc.code == IN_HAND:
+                return
+            if isinstance(exc, TransientError) and exc.code != NO_ATTEMPTS_LEFT:
+                raise
+            log.warning("a queued rotation is dropped", role=account.name, rotation_id=queued, reason=exc.sentence)
+            self._desk.edit(account, drop)
 
     def anew(
-        self, situation: Situation, record: JournalEntry, caller: Caller, cause: str, rotation_id: str | None = None
+        self, situation: Situation, record: JournalEntry, caller: Caller, cause: str, rotation_id: str = ""
     ) -> JournalEntry:
         """The record of a rotation that begins; the one before is written into the history first, if that is owed."""
         if HISTORY in record.owed:
             self._carrier.chores.remember(situation.record)
-        account = situation.account
+        account, waits = situation.account, situation.record.reason == FIRST_TOKEN
         return replace(
             begun(record, caller, cause, rotation_id),
+            mailbox_mark=record.mailbox_mark if waits else None,  # the mails of its creation still count, each once
+            tokens_tried=record.tokens_tried if waits else (),
             began=self._parts.clock.now(),
             owed=tuple(chore for chore in record.owed if chore != HISTORY),
             wants_token=account.wants_token or (record.wants_token and not account.trusted),
@@ -150,6 +184,11 @@ class Beginning:
                 code="unpublished",
                 remedy=f"vault write {mount}/resync/{account.name} password=-",
             )
+        self.check_gate(situation, allow_token_wait=allow_token_wait)
+
+    def check_gate(self, situation: Situation, *, allow_token_wait: bool) -> None:
+        """Raises CallerError 409 where a rotation may leave consumers without a token, and nobody said that it may."""
+        account, record, mount = situation.account, situation.record, self._carrier.mount
         trusted, mailbox = account.trusted, account.mailbox is not None
         why = tokens.gate(account.role, record, trusted=trusted, mailbox=mailbox)
         if why is not None and not allow_token_wait:

@@ -95,7 +95,7 @@ class Carrier:
         account = stored.record.username.lower()
         try:
             stored = self.chores.do(stored)
-        except (Conflict, KvUnavailable) as exc:
+        except (Conflict, KvUnavailable, EngineError) as exc:
             log.warning("chores are left", role=stored.record.role, reason=str(exc))
             self._leave_chores(account)
             return stored
@@ -200,5 +200,5 @@ class Carrier:
     def _reread_quietly(self, username: str) -> None:
         try:
             self.reread(username)
-        except (KvUnavailable, ValueError) as exc:
+        except (KvUnavailable, EngineError) as exc:
             log.warning("entry could not be read", reason=str(exc))

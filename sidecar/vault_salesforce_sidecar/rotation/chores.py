@@ -12,7 +12,6 @@ from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.records import history_entry
 from vault_salesforce_sidecar.records.history_entry import HistoryEntry, remembered
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
-from vault_salesforce_sidecar.records.schema import NewerSchema
 from vault_salesforce_sidecar.rotation.credentials import Credentials, Found
 from vault_salesforce_sidecar.rotation.journal import Journal
 from vault_salesforce_sidecar.rotation.machine import State
@@ -161,7 +160,7 @@ class Chores:
         for _ in range(_TRIES):
             try:
                 known = self._history.get(record.role)
-            except NewerSchema as exc:
+            except ValueError as exc:  # of a newer release, or spoilt: no rotation waits for that
                 log.warning("a history is left alone", role=record.role, reason=str(exc))
                 return
             rows = remembered(known.record if known else (), row)

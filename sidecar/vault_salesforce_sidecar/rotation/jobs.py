@@ -53,6 +53,13 @@ class Jobs:
         if ended is not None:
             ended.set()
 
+    def end(self) -> None:
+        """Wake all who wait: what has not begun by now never will."""
+        with self._lock:
+            accounts = set(self._running)
+        for account in accounts:
+            self.announce(account)
+
     def _submit(self, account: str, work: Callable[[], None]) -> None:
         self._pool.submit(lambda: self._do(account, work))
 

@@ -5,10 +5,12 @@ import hmac
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, unquote
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_plugin_sdk.logical.errors import OperatorError
 from vault_salesforce_sidecar.records import journal_entry
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry, Kept
 from vault_salesforce_sidecar.rotation.machine import REST, Entry, Fate, Secret, State
@@ -35,8 +37,19 @@ class Journal:
         self._store = Store(kv, "journal", dump=journal_entry.dump, load=journal_entry.load, max_versions=1)
 
     def get(self, username: str) -> Stored[JournalEntry] | None:
-        """The account's entry, or None. Raises: KvUnavailable; ValueError: this release cannot read it."""
-        return self._store.get(key(username))
+        """The account's entry, or None. Raises: KvUnavailable; OperatorError 503: this release cannot read it."""
+        try:
+            stored = self._store.get(key(username))
+            if stored is not None:
+                machine_entry(stored.record)
+        except ValueError as exc:
+            raise OperatorError(
+                f"the journal entry of {username!r} cannot be used: {exc}",
+                status=HTTPStatus.SERVICE_UNAVAILABLE,
+                code="unreadable_entry",
+                remedy="run the release that wrote it, or a later one",
+            ) from exc
+        return stored
 
     def put(self, username: str, entry: JournalEntry, version: int | None) -> Stored[JournalEntry]:
         """Write on top of `version`; None: the first. Raises: Conflict, KvUnavailable."""

@@ -119,7 +119,13 @@ def open_account(parts: Parts, name: str, role: StaticRole | None = None, *, che
     if checked:
         check_allowed(name, role, config)
     watched = role.security_token_from == "mailbox" and config.mailbox  # noqa: S105 - where tokens come from
-    return Account(name, role, config, parts.open_org(config), parts.open_mailbox(config) if watched else None)
+    try:
+        mailbox = parts.open_mailbox(config) if watched else None
+    except CallerError:  # the settings allow it no longer
+        if checked:
+            raise
+        mailbox = None  # what has left is finished all the same: a token can be handed in
+    return Account(name, role, config, parts.open_org(config), mailbox)
 
 
 def check_allowed(name: str, role: StaticRole, config: Config) -> None:

@@ -16,6 +16,7 @@ from vault_salesforce_sidecar.rotation.credentials import Credentials
 from vault_salesforce_sidecar.rotation.journal import Journal, Now, machine_entry, with_entry, with_fault
 from vault_salesforce_sidecar.rotation.machine import REST, Change, Entry, Event, LogIn, Put, ReadRecord, State
 from vault_salesforce_sidecar.rotation.parts import Account, Parts
+from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
 from vault_salesforce_sidecar.rotation.schedule import backoff
 from vault_salesforce_sidecar.rotation.triggers import TRIGGERS
 from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent
@@ -256,10 +257,9 @@ class Runner:
                 if found.record == record:  # an earlier try of ours, of which we had not heard
                     self._stored = found
                     break
-                if _without_queue(found.record) != _without_queue(self.record):
+                if _without_notes(found.record) != _without_notes(self.record):
                     raise Deposed from None
-                # Somebody only queued one more behind this one.
-                record = replace(record, queued=found.record.queued, queued_by=found.record.queued_by)
+                record = _with_notes(record, found.record)
                 self._stored = found
             except KvUnavailable:
                 failed += 1
@@ -307,11 +307,24 @@ def at_rest(record: JournalEntry, now: Now) -> JournalEntry:
     if state is State.WITHDRAWN and record.cause in TRIGGERS:
         failures = record.failures + 1
         return replace(record, failures=failures, not_before=now.time + backoff(failures))
+    if state is State.WITHDRAWN and _waited_for_a_token(record):
+        return replace(record, reason=FIRST_TOKEN)  # this was not it; the next mail may bring it
     return record
 
 
-def _without_queue(record: JournalEntry) -> JournalEntry:
-    return replace(record, queued="", queued_by="")
+def _waited_for_a_token(record: JournalEntry) -> bool:
+    given = record.cause in ("token", "resync") and record.fault_code != findings.EXPIRED.code
+    return given and not record.published_version and record.mailbox_mark is not None
+
+
+def _without_notes(record: JournalEntry) -> JournalEntry:
+    """The record without what others may add while it is in hand: one more rotation, and a push owed."""
+    return replace(record, queued="", queued_by="", owed=())
+
+
+def _with_notes(record: JournalEntry, noted: JournalEntry) -> JournalEntry:
+    owed = tuple(sorted({*record.owed, *noted.owed}))
+    return replace(record, queued=noted.queued, queued_by=noted.queued_by, owed=owed)
 
 
 def _pause_seconds(failed: int) -> float:

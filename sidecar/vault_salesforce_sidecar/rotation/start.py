@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from vault_plugin_sdk.logical.errors import CallerError, EngineError
+from vault_plugin_sdk.logical.errors import CallerError, EngineError, TransientError
 from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.config import Config
 from vault_salesforce_contract.api.static_roles import StaticRole
@@ -16,7 +16,7 @@ from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.records.history_entry import HistoryEntry
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine, tokens
-from vault_salesforce_sidecar.rotation.asking import Situation, new_rotation_id, not_now
+from vault_salesforce_sidecar.rotation.asking import IN_HAND, Situation, new_rotation_id, not_now
 from vault_salesforce_sidecar.rotation.beginning import Beginning
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.chores import EMPTY, HISTORY, PUSH
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 SLOTS: Final = 64
 HOLD_SECONDS: Final = 25
+_TRIES: Final = 8
 
 
 class Rotations:
@@ -77,6 +78,7 @@ class Rotations:
         """Stop every rotation after the outside call in hand, at a durable state, without its hold."""
         self.carrier.stopping.set()
         self.carrier.pool.stop(timeout_seconds)
+        self.carrier.jobs.end()
 
     def tick(self) -> None:
         """Look after what time brings; to be called about every second, by one thread."""
@@ -113,27 +115,33 @@ class Rotations:
             TransientError: 429 no login is left.
             KvUnavailable: Vault did not say.
         """
-        account = open_account(self._parts, role)
+        account = open_account(self._parts, role, checked=rotation_id is None)
         self.carrier.roster.know_role(role, account.role)
         if rotation_id is not None:
             return self.waiting.watch(account, rotation_id, wait, joined=True)
-        if expected_version is not None:
-            situation = self.carrier.desk.look(account)
-            if _is_told(situation, expected_version):
-                return self.waiting.watch(account, situation.record.rotation_id, wait, joined=True)
-        try:
-            run = self.beginning.rotate(
-                account,
-                caller,
-                cause,
-                allow_token_wait=allow_security_token_wait,
-                allow=lambda found: _check_version(found, expected_version),
-            )
-        except CallerError as exc:
-            if exc.code != "wrong_state":
-                raise
-            return self._join(account, caller, wait, force=force)
-        return self.waiting.watch(account, run.stored.record.rotation_id, wait, joined=False)
+        for _ in range(_TRIES):
+            if expected_version is not None:
+                situation = self.carrier.desk.look(account)
+                if not _begins(situation, expected_version):
+                    return self.waiting.watch(account, situation.record.rotation_id, wait, joined=True)
+            try:
+                run = self.beginning.rotate(
+                    account,
+                    caller,
+                    cause,
+                    allow_token_wait=allow_security_token_wait,
+                    allow=lambda found: _check_version(found, expected_version),
+                )
+            except CallerError as exc:
+                if exc.code != IN_HAND:
+                    raise
+            else:
+                return self.waiting.watch(account, run.stored.record.rotation_id, wait, joined=False)
+            if expected_version is None:
+                joined = self._join(account, caller, force=force, allow_token_wait=allow_security_token_wait)
+                if joined is not None:
+                    return self.waiting.watch(account, joined[0], wait, joined=joined[1])
+        raise TransientError(f"role {role!r} is rotated again and again", code="busy", retry_after_seconds=1)
 
     def request(self, role: str, cause: str, version: int | None, rotation_id: str | None = None) -> bool:
         """Begin for a trigger. False: not now, ask again; True: begun, under way, or nothing to do any longer."""
@@ -262,25 +270,28 @@ class Rotations:
             except (PushFailed, KvUnavailable, EngineError) as exc:
                 log.warning("push failed", role=role, reason=str(exc))
 
-    def _join(self, account: Account, caller: Caller, wait: float, *, force: bool) -> RotationView:
-        """Watch what is under way, or queue one more behind it."""
+    def _join(
+        self, account: Account, caller: Caller, *, force: bool, allow_token_wait: bool
+    ) -> tuple[str, bool] | None:
+        """Which rotation is under way, or was a moment ago; with `force` one more is queued behind it.
+
+        Returns: Its id, and whether somebody else asked for it; None: it is over, and one more can begin.
+        """
         queued = new_rotation_id()
 
         def change(situation: Situation) -> JournalEntry | None:
-            if situation.entry.state in REST:
-                raise not_now(account.name, situation.record)
-            if not force or situation.record.queued:
+            if not force or situation.entry.state in REST or situation.record.queued:
                 return None
+            self.beginning.check_gate(situation, allow_token_wait=allow_token_wait)
             return replace(situation.record, queued=queued, queued_by=caller.display_name)
 
         stored = self.carrier.desk.edit(account, change)
         if stored is None:
-            raise CallerError(f"no rotation of role {account.name!r} is under way", status=HTTPStatus.CONFLICT)
+            return None
         self.carrier.roster.note(stored)
-        record = stored.record
-        if force:
-            return self.waiting.watch(account, record.queued, wait, joined=record.queued != queued)
-        return self.waiting.watch(account, record.rotation_id, wait, joined=True)
+        if not force:
+            return stored.record.rotation_id, True
+        return (stored.record.queued, stored.record.queued != queued) if stored.record.queued else None
 
     def _forgive(self, role: str, username: str) -> None:
         """Clear the charges of an account whose role was refused when it was to be created."""
@@ -307,17 +318,17 @@ class Rotations:
         return status_of(record, Outlook(name, role, trusted, due, gate, self._parts.clock.now(), self.mount))
 
 
-def _is_told(situation: Situation, expected: int) -> bool:
-    """Whether a rotation from the expected version is in flight or done. Raises CallerError 409: it is another one."""
+def _begins(situation: Situation, expected: int) -> bool:
+    """Whether a rotation from this version may begin, or one is in flight or done. Raises CallerError 409: neither."""
     told = machine.answer(situation.entry, situation.found.version, expected)
     if told is Answer.MISMATCH:
         raise _stale(situation, expected)
-    return told is not Answer.BEGIN
+    return told is Answer.BEGIN
 
 
 def _check_version(situation: Situation, expected: int | None) -> None:
-    if expected is not None and machine.answer(situation.entry, situation.found.version, expected) is not Answer.BEGIN:
-        raise _stale(situation, expected)
+    if expected is not None and not _begins(situation, expected):
+        raise CallerError("it has begun already", status=HTTPStatus.CONFLICT, code=IN_HAND)
 
 
 def _stale(situation: Situation, expected: int) -> CallerError:

@@ -7,6 +7,7 @@ from typing import Final
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, State
+from vault_salesforce_sidecar.rotation.schedule import next_rotation
 
 LEASE: Final = "lease"
 SCHEDULE: Final = "schedule"
@@ -48,6 +49,8 @@ def judge(
         return Verdict.VOID if version < published else Verdict.LATER
     if rotation_id and rotation_id != record.published_id:
         return Verdict.VOID
+    if cause == SCHEDULE and not _is_due(role, record, now):  # somebody changed it since it was seen to be due
+        return Verdict.VOID
     if state not in REST:
         return Verdict.VOID
     if state not in FREE:
@@ -59,3 +62,8 @@ def judge(
     if too_soon or (record.not_before and now < record.not_before):
         return Verdict.LATER
     return Verdict.BEGIN
+
+
+def _is_due(role: StaticRole, record: JournalEntry, now: datetime) -> bool:
+    due = next_rotation(role, record.last_rotation, now)
+    return due is not None and due <= now

@@ -158,8 +158,11 @@ def _judged(record: JournalEntry, outlook: Outlook) -> tuple[str, str, str]:
     state = State(record.state)
     if state not in REST:
         return "rotating", f"{state.value}: it goes on by itself", f"vault read {outlook.mount}/status/{outlook.name}"
+    if state is State.DELETED:
+        return "parked", "its deletion is not finished", f"vault delete {outlook.mount}/static-roles/{outlook.name}"
     if record.reason == FIRST_TOKEN:
-        return "awaiting", "the mail with the first security token has not come yet", RESET_PAGE
+        reason = f"The mail with the first security token has not come yet. {record.fault_cause}".strip()
+        return "awaiting", reason, outlook.command("unlock") if _must_unlock(record, outlook) else RESET_PAGE
     if state is State.AWAITING_TOKEN:
         return "awaiting", sentence(record), _way_to_a_token(record, outlook)
     if state is State.STUCK:
@@ -168,7 +171,7 @@ def _judged(record: JournalEntry, outlook: Outlook) -> tuple[str, str, str]:
     if not record.published_version:
         expired = record.fault_code == EXPIRED.code
         rotatable = expired or not outlook.role.self_managed
-        step = outlook.command("rotate") if rotatable else outlook.command("resync", "password=-")
+        step = _way_out(record, outlook) if rotatable else outlook.command("resync", "password=-")
         return ("due" if expired else "unpublished"), sentence(record) or "nothing has been published yet", step
     due = outlook.next_rotation is not None and outlook.next_rotation <= outlook.now
     if due and outlook.gate is not None:
@@ -180,18 +183,27 @@ def _judged(record: JournalEntry, outlook: Outlook) -> tuple[str, str, str]:
 
 def _way_out(record: JournalEntry, outlook: Outlook) -> str:
     """The one command that, once Salesforce lets the user in, comes to a published and live password."""
-    if not logins_left(record.charges):
+    if _must_unlock(record, outlook):
         return outlook.command("unlock")
     if record.reason == machine.CHANGED_OUTSIDE and outlook.role.self_managed:
         return outlook.command("resync", "password=-")
+    # A new round with the same candidate is not asked whether its token may have to be waited for.
+    if outlook.gate is not None and record.candidate_password is None:
+        return outlook.command("rotate", "allow_security_token_wait=true")
     return outlook.command("rotate")
 
 
 def _way_to_a_token(record: JournalEntry, outlook: Outlook) -> str:
     """The command that gets a token; a mailed one that was refused may be right, where the user was locked."""
-    if record.reason == machine.TOKEN_REFUSED and outlook.role.security_token_from == "mailbox":  # noqa: S105 - a choice
+    mailed = record.reason == machine.TOKEN_REFUSED and outlook.role.security_token_from == "mailbox"  # noqa: S105
+    if mailed or _must_unlock(record, outlook):
         return _way_out(record, outlook)
     return outlook.command("security-token", "security_token=-")
+
+
+def _must_unlock(record: JournalEntry, outlook: Outlook) -> bool:
+    """Whether nothing is tried any more before somebody says that the user is not locked."""
+    return not logins_left(record.charges) and outlook.role.verify != "record"
 
 
 def _token_state(record: JournalEntry, outlook: Outlook) -> str:

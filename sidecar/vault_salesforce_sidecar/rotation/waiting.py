@@ -6,11 +6,13 @@ from typing import Final
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine
+from vault_salesforce_sidecar.rotation.asking import NO_ATTEMPTS_LEFT
 from vault_salesforce_sidecar.rotation.budget import LOCKOUT_SECONDS
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.machine import REST, Fate, State
 from vault_salesforce_sidecar.rotation.parts import Account
 from vault_salesforce_sidecar.rotation.views import RotationView, sentence
+from vault_salesforce_sidecar.store import KvUnavailable
 
 ELSEWHERE_SECONDS: Final = 0.5  # between two looks at a rotation that another sidecar carries on
 
@@ -27,12 +29,14 @@ class Waiting:
         if record is not None and record.rotation_id == rotation_id:
             return self._view(account, record, joined=joined)
         queued = record is not None and record.queued == rotation_id
-        row = next((row for row in self._carrier.chores.history(account.name) if row.rotation_id == rotation_id), None)
+        rows = () if queued else self._carrier.chores.history(account.name)
+        row = next((row for row in rows if row.rotation_id == rotation_id), None)
         if row is None and not queued:
             raise CallerError(
                 f"no rotation {rotation_id!r} of role {account.name!r} is known", status=HTTPStatus.NOT_FOUND
             )
         done = row is not None and row.outcome == State.SETTLED
+        ended = "it waits its turn" if row is None else f"it ended {row.outcome.replace('_', ' ')}: {row.reason}"
         return RotationView(
             role=account.name,
             rotation_id=rotation_id,
@@ -42,7 +46,7 @@ class Waiting:
             kv_path=self._kv_path(account),
             last_vault_rotation=row.ended if row else (record.last_rotation if record else None),
             joined=joined,
-            warning=f"it waits its turn; watch it with: {self._watch_command(account)}" if queued else None,
+            warning=None if done else f"{ended}; see: {self._watch_command(account)}",
         )
 
     def until_rest(self, account: Account, rotation_id: str, seconds: float) -> JournalEntry | None:
@@ -57,7 +61,7 @@ class Waiting:
             ended = self._carrier.jobs.next_end(key)
             running = self._carrier.jobs.concerns(key)
             here = here or running  # then memory is as fresh as KV
-            record = self._record(account, here=here)
+            record = self._record(account, rotation_id, here=here)
             left = deadline - self._clock.monotonic()
             waits_for_it = record is not None and rotation_id in (record.rotation_id, record.queued)
             if left <= 0 or record is None or not waits_for_it:
@@ -68,11 +72,18 @@ class Waiting:
                 return record  # it goes on, but not here
             self._clock.wait(ended, left if running else min(left, ELSEWHERE_SECONDS))
 
-    def _record(self, account: Account, *, here: bool) -> JournalEntry | None:
+    def _record(self, account: Account, rotation_id: str, *, here: bool) -> JournalEntry | None:
         seen = self._carrier.roster.seen(account.username)
-        if here and seen is not None:
+        # Memory does not know what another sidecar began, or queued, since.
+        is_known = seen is not None and rotation_id in (seen.record.rotation_id, seen.record.queued)
+        if seen is not None and is_known and here:
             return seen.record
-        stored = self._carrier.reread(account.username)
+        try:
+            stored = self._carrier.reread(account.username)
+        except KvUnavailable:
+            if seen is None or not is_known:
+                raise
+            return seen.record  # it has begun, and an error would say that nothing had
         return stored.record if stored else None
 
     def _is_over(self, account: Account, record: JournalEntry) -> bool:
@@ -115,7 +126,7 @@ def check_proven(account: Account, record: JournalEntry, mount: str) -> None:
         raise TransientError(
             f"no login is left for {account.username!r}; nothing was tried",
             status=HTTPStatus.TOO_MANY_REQUESTS,
-            code="no_attempts_left",
+            code=NO_ATTEMPTS_LEFT,
             remedy=f"vault write -f {mount}/unlock/{account.name}",
             retry_after_seconds=LOCKOUT_SECONDS,
         )

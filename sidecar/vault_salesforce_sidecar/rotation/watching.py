@@ -1,7 +1,6 @@
 """What a tick looks after: schedules, lapsed holders, mailboxes, chores owed, drift. It decides; jobs do the work."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -89,7 +88,7 @@ class Watching:
         Each moment with a new password and no proof is one in which somebody who still has the old one may lock the
         user.
         """
-        self._beginning.queued(account, stored)
+        self._quietly(account.name, partial(self._beginning.queued, account, stored))
         if stored.record.state == State.AWAITING_TOKEN and account.mailbox is not None:
             self._quietly(account.name, partial(self._mail, stored.record))
 
@@ -168,9 +167,7 @@ class Watching:
     def _hand_in(self, account: Account, known: JournalEntry, token: SecretStr, *, mailed: bool) -> None:
         def change(situation: Situation, record: JournalEntry) -> JournalEntry:
             if situation.entry.state in FREE:  # the first token of a new role: a rotation of its own
-                caller = Caller(display_name="mailbox")
-                anew = self._beginning.anew(situation, record, caller, "token")
-                record = replace(anew, mailbox_mark=record.mailbox_mark)
+                record = self._beginning.anew(situation, record, Caller(display_name="mailbox"), "token")
             return with_token_tried(record, token, mailed=mailed)
 
         def allow(situation: Situation) -> None:
@@ -233,7 +230,7 @@ class Watching:
     def _note(self, username: str) -> Stored[JournalEntry] | None:
         try:
             return self._carrier.reread(username)
-        except ValueError as exc:
+        except EngineError as exc:
             log.warning("a journal entry is left alone", account=username, reason=str(exc))
             return None
 

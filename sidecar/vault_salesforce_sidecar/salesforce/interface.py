@@ -87,7 +87,7 @@ class User:
         user_id: 18-character id.
         username: Login name.
         is_active: False: deactivated.
-        last_password_change: Salesforce's text of the time of the last change; only compared, never computed with.
+        last_password_change: Salesforce's text of the time of the last change, which counts whole seconds.
         failed_logins: Failed logins in a row; None where the org does not say.
         is_locked: Locked by failed logins; None where it cannot be seen.
         is_frozen: Frozen by an administrator; None where it cannot be seen.

@@ -106,6 +106,9 @@ class Login:
             else (settings.secret_id, settings.secret_id_file)
         )
         credential = _from_file(file) if file else given
+        if not (credential.reveal().isascii() and credential.reveal().isprintable()):
+            # A header cannot carry it, and the error of whoever tried would show it.
+            raise CredentialMissing("the credential holds characters that none has")
         now = self._clock.monotonic()
         if self._refused and self._refused[0] == credential and now - self._refused[1] < REFUSED_WAIT_SECONDS:
             raise CredentialMissing(self.reason or "Vault refused the sidecar's credential")

@@ -1,8 +1,9 @@
 """Registration and heartbeat: tell the plugin where this sidecar is, learn its key and what is due."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -98,7 +99,7 @@ class Registrar:
         self._beats = 0
         self._beating = False
         self._refreshing = threading.Lock()
-        self._pusher: threading.Thread | None = None
+        self._helpers: dict[str, threading.Thread] = {}
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     @property
@@ -160,21 +161,27 @@ class Registrar:
         if first:
             log.info("registered", mount=answer.mount, plugin=answer.version)
             self._registered()
-        for mark in answer.due:
-            self._serve(mark)
-        if answer.held is not None and not (self._pusher and self._pusher.is_alive()):
-            # Ten thousand pushes take longer than a sidecar may stay silent.
-            self._pusher = threading.Thread(target=self._push, args=(dict(answer.held),), name="republish", daemon=True)
-            self._pusher.start()
+        if answer.due:
+            self._beside("due", partial(self._serve, answer.due))
+        if answer.held is not None:
+            self._beside("republish", partial(self._push, dict(answer.held)))
 
-    def _serve(self, mark: DueMark) -> None:
-        try:
-            begun = self._rotations.request(mark.role, mark.cause, mark.version, mark.rotation_id)
-        except Exception:
-            log.exception("due_mark_failed", role=mark.role)
-            return
-        if begun:
-            log.info("due_mark_served", role=mark.role, version=mark.version)
+    def _beside(self, name: str, work: Callable[[], None]) -> None:
+        """Do what may take longer than a sidecar may stay silent; what is passed over comes with a later answer."""
+        known = self._helpers.get(name)
+        if known is None or not known.is_alive():
+            self._helpers[name] = threading.Thread(target=work, name=name, daemon=True)
+            self._helpers[name].start()
+
+    def _serve(self, marks: Iterable[DueMark]) -> None:
+        for mark in marks:
+            try:
+                begun = self._rotations.request(mark.role, mark.cause, mark.version, mark.rotation_id)
+            except Exception:
+                log.exception("due_mark_failed", role=mark.role)
+                continue
+            if begun:
+                log.info("due_mark_served", role=mark.role, version=mark.version)
 
     def _push(self, held: dict[str, Held]) -> None:
         try:

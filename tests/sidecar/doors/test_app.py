@@ -41,7 +41,7 @@ class Rotations:
             raise self.fault
         return View(self.warnings)
 
-    def unlock(self, role, caller):
+    def unlock(self, role, caller, username):
         self.asked.append((role, caller.display_name))
 
     def statuses(self):

@@ -94,14 +94,14 @@ class HandedIn:
 class FakeEngine:
     """The parts of an engine that paths ask for."""
 
-    user_of, open_mailbox, _exists = Engine.user_of, Engine.open_mailbox, Engine._exists
+    user_of, open_mailbox, _holds = Engine.user_of, Engine.open_mailbox, Engine._holds
 
     def __init__(self, kv, mailbox_root):
         self.clock = SystemClock()
         self.settings = SimpleNamespace(mailbox_root=mailbox_root)
         self.connections = Store(kv, "config", dump=to_stored, load=partial(from_stored, Config))
         self.roles = Store(kv, "static-roles", dump=to_stored, load=partial(from_stored, StaticRole))
-        self.claims = Claims(kv, self.clock, self._exists)
+        self.claims = Claims(kv, self.clock, self._holds)
         self.rotations = Rotations()
         self.handed_in = HandedIn(self.roles)
         self.places = 1
@@ -114,6 +114,9 @@ class FakeEngine:
     @contextmanager
     def place(self):
         yield
+
+    def store_connection(self, name, config, version):
+        self.connections.put(name, config, version)
 
     def ask(self, operation, path, **data):
         """One request, through the router."""

@@ -131,3 +131,13 @@ def test_a_deleted_roles_name_and_account_are_free(engine, crm):
     engine.ask("delete", "static-roles/crm")
     assert engine.rotations.asked == [("delete", "crm")]
     create(engine, "CRM", username="crm@example.com")
+
+
+def test_a_period_gives_way_to_a_schedule_and_a_schedule_to_a_period(engine, org):
+    create(engine, rotation_period="24h")
+    engine.ask("update", "static-roles/erp", rotation_schedule="0 3 * * *", rotation_window="1h")
+    role = engine.roles.get("erp").record
+    assert (role.rotation_period, role.rotation_schedule, role.rotation_window) == (None, "0 3 * * *", 3600)
+    engine.ask("update", "static-roles/erp", rotation_period="12h")
+    role = engine.roles.get("erp").record
+    assert (role.rotation_period, role.rotation_schedule, role.rotation_window) == (43_200, "", None)

@@ -65,3 +65,12 @@ def test_a_history_of_a_newer_release_is_left_alone():
     assert rotations.rotate("crm", CALLER, wait=10).done
     assert stage.engine_kv.newest("history/crm") == {"schema": 99}
     assert not stage.entry.get("owed")
+
+
+def test_a_history_that_was_spoilt_holds_up_no_rotation():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.engine_kv.versions["history/crm"][-1] = {"schema": 1, "rotations": [{"rotation_id": 7, "version": "many"}]}
+    assert rotations.rotate("crm", CALLER, wait=10).done
+    assert rotations.rotate("crm", CALLER, wait=10).done
+    assert not stage.entry.get("owed")

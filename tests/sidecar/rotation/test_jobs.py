@@ -72,3 +72,12 @@ def test_a_job_that_dies_frees_its_account():
     except ZeroDivisionError:
         assert ended.is_set()
     assert jobs.offer("a", lambda: None)
+
+
+def test_at_the_end_all_who_wait_are_woken():
+    jobs = Jobs(LatePool())
+    ended = jobs.next_end("a")
+    jobs.offer("a", lambda: None)
+    jobs.end()
+    assert ended.is_set()
+    assert not jobs.concerns("a")

@@ -6,6 +6,7 @@ import pytest
 from fakes import START, Accidents, ManualClock, MemoryKv
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_plugin_sdk.logical.errors import OperatorError
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry, Kept
 from vault_salesforce_sidecar.rotation.journal import (
     KEPT_AT_MOST,
@@ -106,3 +107,13 @@ def test_a_digest_tells_secrets_apart_and_accounts_too():
     assert digest_of(one, SecretStr("x")) == digest_of(one, SecretStr("x"))
     assert digest_of(one, SecretStr("x")) != digest_of(two, SecretStr("x"))
     assert digest_of(one, secret("ab", "c")) != digest_of(one, secret("a", "bc"))
+
+
+@pytest.mark.parametrize("wrong", [{"schema": 99}, {"state": "no such"}, {"fate": "no such"}, {"charges": "many"}])
+def test_an_entry_that_this_release_cannot_read_is_an_error_with_a_remedy(kv, wrong):
+    journal = Journal(kv)
+    stored = journal.put("a@acme.example", fresh("a@acme.example", "crm"), None)
+    kv.write("journal/a%40acme.example", kv.newest("journal/a%40acme.example") | wrong, stored.version)
+    with pytest.raises(OperatorError) as refused:
+        journal.get("a@acme.example")
+    assert (refused.value.status, refused.value.code) == (503, "unreadable_entry")

@@ -45,5 +45,13 @@ def test_a_lease_that_ended_on_version_three(entry, role, verdict):
 
 
 def test_a_schedule_heeds_neither_leases_interval_nor_their_switch():
-    role, entry = replace(ROLE, rotate_on_lease_end="never"), replace(ENTRY, last_lease_rotation=RECENT)
+    role = replace(ROLE, rotate_on_lease_end="never", rotation_period=60)
+    entry = replace(ENTRY, last_lease_rotation=RECENT, last_rotation=RECENT)
     assert judge(role, entry, SCHEDULE, version=None, rotation_id=None, now=NOW) is Verdict.BEGIN
+
+
+def test_a_schedule_begins_nothing_that_is_not_due_any_longer():
+    for role in ({"rotation_period": 600}, {"rotation_period": 60, "disable_automated_rotation": True}, {}):
+        entry = replace(ENTRY, last_rotation=RECENT)
+        told = judge(replace(ROLE, **role), entry, SCHEDULE, version=3, rotation_id=None, now=NOW)
+        assert told is Verdict.VOID

@@ -47,6 +47,10 @@ ROTATE, UNLOCK = "vault write -f sf/rotate/crm", "vault write -f sf/unlock/crm"
         ({"state": "withdrawn", "reason": FIRST_TOKEN, "published_version": 0}, "awaiting", RESET_PAGE),
         ({"published_version": 0}, "unpublished", "vault write sf/resync/crm password=-"),
         ({"published_version": 0, "fault_code": "password_expired"}, "due", ROTATE),
+        ({"published_version": 0, "fault_code": "password_expired", "charges": 3}, "due", UNLOCK),
+        ({"state": "awaiting_token", "reason": machine.TOKEN_MISSING, "charges": 3}, "awaiting", UNLOCK),
+        ({"state": "withdrawn", "reason": FIRST_TOKEN, "published_version": 0, "charges": 3}, "awaiting", UNLOCK),
+        ({"state": "deleted"}, "parked", "vault delete sf/static-roles/crm"),
     ],
 )
 def test_each_state_has_one_next_step(entry, state, next_step):
@@ -109,3 +113,13 @@ def test_a_view_answers_with_its_warning_beside_the_data():
         "joined": True,
     }
     assert response.warnings == ("watch it",)
+
+
+@pytest.mark.parametrize(("candidate", "next_step"), [(None, f"{ROTATE[:12]}{ROTATE[15:]}"), (SecretStr("c"), ROTATE)])
+def test_a_next_step_asks_for_what_the_request_will_demand(candidate, next_step):
+    """A new rotation needs consent where a token may be missing; a new round of one that had it does not."""
+    outlook = replace(OUTLOOK, gate="its new security token has to be handed in")
+    state = "withdrawn" if candidate is None else "stuck"
+    entry = replace(ENTRY, state=state, reason=machine.DOOR_SHUT, candidate_password=candidate)
+    consent = " allow_security_token_wait=true" if candidate is None else ""
+    assert status_of(entry, outlook).next_step == next_step + consent

@@ -9,6 +9,7 @@ from stage import Stage
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
+from vault_salesforce_sidecar.rotation.views import RESET_PAGE
 
 
 def run_out(stage, *sidecars, seconds=20):
@@ -259,3 +260,46 @@ def test_a_token_in_flight_survives_a_kill_of_its_proof():
         stage.accidents.kill_at = None
     run_out(stage, stage.sidecar())
     assert stage.is_live
+
+
+def test_a_first_token_that_was_forged_does_not_end_the_wait_for_the_real_one():
+    stage = Stage(token_from="mailbox", untrusted=True)
+    rotations = stage.sidecar()
+    HandedIn(rotations).enrol("crm", stage.role, SecretStr(stage.person.password), None, CALLER)
+    stage.mailbox.bring(CRM, "Forged0000Token0000Abcde")
+    run_out(stage, rotations)
+    status = rotations.status("crm")
+    assert (status.state, status.next_step) == ("awaiting", RESET_PAGE)
+    assert "INVALID_LOGIN is the cause." in status.reason
+    stage.mailbox.bring(CRM, "Forged1111Token1111Abcde")
+    run_out(stage, rotations)
+    assert stage.person.logins == 2, "each token is tried once"
+    stage.org.reset_token(CRM)
+    run_out(stage, rotations)
+    assert stage.is_live
+    assert stage.published["version"] == 1
+
+
+def test_a_push_that_is_owed_anew_does_not_take_a_rotation_from_its_holder():
+    stage = Stage()
+    rotations = stage.enrolled()
+
+    def update():
+        stage.plugin_away = True
+        HandedIn(rotations).update("crm", stage.roles.get("crm"), replace(stage.role, ttl=60), None, None)
+        stage.plugin_away = False
+
+    stage.org.script["change"] = deque([update])
+    assert rotations.rotate("crm", CALLER, wait=10).done
+    assert stage.person.logins == 2
+    assert stage.pushed["crm"].ttl == 60
+
+
+def test_an_entry_of_a_newer_release_disturbs_no_tick():
+    stage = Stage()
+    one = stage.enrolled()
+    kill_at(stage, one, "change")
+    two = stage.sidecar("two")
+    stage.engine_kv.versions[JOURNAL][-1] = stage.entry | {"schema": 99}
+    run_out(stage, two, seconds=60)
+    assert stage.entry["schema"] == 99

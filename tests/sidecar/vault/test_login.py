@@ -195,3 +195,12 @@ def test_the_thread_logs_in_by_itself_and_ends(fresh, settings, clock):
     login.stop()
     login._thread.join(10)
     assert not login._thread.is_alive()
+
+
+@pytest.mark.parametrize("method", ["token", "approle"])
+def test_a_credential_that_no_header_can_carry_is_a_reason_and_not_shown(fresh, settings, clock, method):
+    spoilt = SecretStr("hvs.first\nhvs.second")
+    login = Login(fresh, replace(settings, auth_method=method, vault_token=spoilt, secret_id=spoilt), clock)
+    login.step()
+    assert "characters" in login.reason
+    assert "hvs" not in login.reason

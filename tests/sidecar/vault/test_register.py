@@ -45,7 +45,8 @@ class Rotations:
 
     def __init__(self):
         self.requested, self.republished = [], []
-        self.pushed = threading.Event()
+        self.pushed, self.go_on = threading.Event(), threading.Event()
+        self.asked = threading.Semaphore(0)
 
     def held(self):
         return HELD
@@ -55,6 +56,9 @@ class Rotations:
 
     def request(self, role, cause, version, rotation_id=None):
         self.requested.append((role, cause, version, rotation_id))
+        self.asked.release()
+        if role == "slow":
+            assert self.go_on.wait(5)
         if role == "broken":
             raise RuntimeError("boom")
         return True
@@ -139,7 +143,20 @@ def test_the_answer_is_whom_to_trust(registrar, rotations, registered):
 def test_due_marks_are_served_each_by_itself(registrar, plugin, rotations):
     plugin.answer = replace(plugin.answer, due=(DueMark("broken", 1, "a"), DueMark("crm", 3, "r3", "lease")))
     registrar.beat()
+    assert rotations.asked.acquire(timeout=5)
+    assert rotations.asked.acquire(timeout=5)
     assert rotations.requested == [("broken", "lease", 1, "a"), ("crm", "lease", 3, "r3")]
+
+
+def test_a_due_mark_that_takes_long_holds_up_no_heartbeat(registrar, plugin, rotations):
+    plugin.answer = replace(plugin.answer, due=(DueMark("slow", 1, "a"), DueMark("crm", 3, "r3")))
+    registrar.beat()
+    registrar.beat()
+    assert len(plugin.written) == 2
+    rotations.go_on.set()
+    assert rotations.asked.acquire(timeout=5)
+    assert rotations.asked.acquire(timeout=5)
+    assert [role for role, *_ in rotations.requested] == ["slow", "crm"]
 
 
 def test_what_the_plugin_lacks_is_pushed(registrar, plugin, rotations):
