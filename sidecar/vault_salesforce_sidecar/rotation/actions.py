@@ -109,7 +109,8 @@ class Actions:
     def log_in(self, entry: JournalEntry, secret: Secret) -> Outcome:
         """Open a session with this secret, and no second one. Its charge is durable already."""
         proving = entry.state == State.PROVING
-        seen = self._glance() if proving else None
+        # Only an administrator's identity looks for drift later; without one the look would be a call for nothing.
+        seen = self._glance() if proving and self._account.administered else None
         if seen is not None and (fault := _shut(seen)):
             return Outcome(Event.BLOCKED, fault, Charge.TAKE_BACK)
         self._ready()

@@ -147,11 +147,13 @@ class Beginning:
         """The record of a rotation that begins; the one before is written into the history first, if that is owed."""
         if HISTORY in record.owed:
             self._carrier.chores.remember(situation.record)
-        account, waits = situation.account, situation.record.reason == FIRST_TOKEN
+        account = situation.account
+        # A token changes no password: the mails that counted before still count, and each is tried once.
+        same_mails = situation.record.reason == FIRST_TOKEN or cause == tokens.TOKEN
         return replace(
             begun(record, caller, cause, rotation_id),
-            mailbox_mark=record.mailbox_mark if waits else None,  # the mails of its creation still count, each once
-            tokens_tried=record.tokens_tried if waits else (),
+            mailbox_mark=record.mailbox_mark if same_mails else None,
+            tokens_tried=record.tokens_tried if same_mails else (),
             began=self._parts.clock.now(),
             owed=tuple(chore for chore in record.owed if chore != HISTORY),
             wants_token=account.wants_token or (record.wants_token and not account.trusted),

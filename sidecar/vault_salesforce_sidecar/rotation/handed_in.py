@@ -23,6 +23,7 @@ from vault_salesforce_sidecar.rotation.machine import FREE, Request, Secret, Sta
 from vault_salesforce_sidecar.rotation.parts import Account, PushFailed, open_account
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
 from vault_salesforce_sidecar.rotation.start import Rotations
+from vault_salesforce_sidecar.rotation.tokens import TOKEN
 from vault_salesforce_sidecar.rotation.views import RESET_PAGE, RotationView
 from vault_salesforce_sidecar.rotation.waiting import check_proven
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
@@ -143,7 +144,7 @@ class HandedIn:
                 check_published(situation, self._rotations.mount)
 
         def change(situation: Situation, record: JournalEntry) -> JournalEntry:
-            record = with_token_tried(self._renewed(situation, record, caller, "token"), token, mailed=False)
+            record = with_token_tried(self._renewed(situation, record, caller, TOKEN), token, mailed=False)
             return replace(record, wants_token=True)
 
         record = self._prove(account, Request.TOKEN, Secret(_NOTHING, token), wait=wait, change=change, allow=allow)

@@ -18,6 +18,7 @@ from vault_salesforce_sidecar.rotation.machine import REST, Change, Entry, Event
 from vault_salesforce_sidecar.rotation.parts import Account, Parts
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
 from vault_salesforce_sidecar.rotation.schedule import backoff
+from vault_salesforce_sidecar.rotation.tokens import TOKEN
 from vault_salesforce_sidecar.rotation.triggers import TRIGGERS
 from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
@@ -313,7 +314,7 @@ def at_rest(record: JournalEntry, now: Now) -> JournalEntry:
 
 
 def _waited_for_a_token(record: JournalEntry) -> bool:
-    given = record.cause in ("token", "resync") and record.fault_code != findings.EXPIRED.code
+    given = record.cause in (TOKEN, "resync") and record.fault_code != findings.EXPIRED.code
     return given and not record.published_version and record.mailbox_mark is not None
 
 

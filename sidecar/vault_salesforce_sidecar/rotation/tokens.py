@@ -15,6 +15,7 @@ from vault_salesforce_sidecar.rotation.parts import Account
 
 log = structlog.get_logger(__name__)
 
+TOKEN: Final = "token"  # noqa: S105 - the cause of a rotation that only proves a new token
 OLD_TOKEN_AFTER: Final = timedelta(minutes=10)
 
 

@@ -1,6 +1,7 @@
 """What a tick looks after: schedules, lapsed holders, mailboxes, chores owed, drift. It decides; jobs do the work."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -14,13 +15,14 @@ from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.mailbox.mail import MailboxUnavailable
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation.asking import Situation, with_token_tried
-from vault_salesforce_sidecar.rotation.beginning import Beginning
+from vault_salesforce_sidecar.rotation.beginning import Beginning, check_published
+from vault_salesforce_sidecar.rotation.budget import logins_left
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.journal import forgotten
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, Request, Secret, State
 from vault_salesforce_sidecar.rotation.parts import Account, open_account
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN, Seen, forgets
-from vault_salesforce_sidecar.rotation.tokens import newest_token, old_token
+from vault_salesforce_sidecar.rotation.tokens import TOKEN, newest_token, old_token
 from vault_salesforce_sidecar.rotation.triggers import SCHEDULE
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
 
@@ -166,17 +168,41 @@ class Watching:
 
     def _hand_in(self, account: Account, known: JournalEntry, token: SecretStr, *, mailed: bool) -> None:
         def change(situation: Situation, record: JournalEntry) -> JournalEntry:
-            if situation.entry.state in FREE:  # the first token of a new role: a rotation of its own
-                record = self._beginning.anew(situation, record, Caller(display_name="mailbox"), "token")
+            if situation.entry.state in FREE:  # no rotation waits for it: it is one of its own
+                record = self._beginning.anew(situation, record, Caller(display_name="mailbox"), TOKEN)
             return with_token_tried(record, token, mailed=mailed)
 
         def allow(situation: Situation) -> None:
             if situation.record.state != known.state or situation.record.rotation_id != known.rotation_id:
                 raise Conflict(known.username)
+            if situation.entry.state in FREE and situation.record.reason != FIRST_TOKEN:
+                check_published(situation, self._carrier.mount)
             self._beginning.check_budget(situation)
 
         run = self._carrier.desk.ask(account, Request.TOKEN, Secret(SecretStr(""), token), change, allow)
         self._carrier.carry(run)
+
+    def _look_for_reset(self, known: JournalEntry) -> None:
+        """Somebody may reset the token of a role at rest: the mail that says so makes a new version."""
+        account = open_account(self._parts, known.role, checked=False)
+        if account.mailbox is None or account.trusted:
+            return
+        if known.mailbox_mark is None:
+            self._mark_mailbox(account, account.mailbox.mark())
+            return
+        mailed = newest_token(account, known)
+        # Who sent it is not proven: the last login is left to those who ask for one.
+        if mailed is not None and logins_left(known.charges) > 1:
+            self._hand_in(account, known, mailed.token, mailed=True)
+
+    def _mark_mailbox(self, account: Account, mark: str) -> None:
+        def change(situation: Situation) -> JournalEntry | None:
+            free = situation.entry.state in FREE and situation.record.mailbox_mark is None
+            return replace(situation.record, mailbox_mark=mark) if free else None
+
+        stored = self._carrier.desk.edit(account, change)
+        if stored is not None:
+            self._roster.note(stored)
 
     def _mail_seconds(self, record: JournalEntry) -> float:
         waited = (self._parts.clock.now() - record.since).total_seconds() if record.since else 0
@@ -202,8 +228,12 @@ class Watching:
         for name in names:
             role = self._read_role(name)
             stored = self._note(role.username) if role else None
-            if stored is not None:
-                self._forget_in_time(stored.record)
+            if stored is None:
+                continue
+            self._forget_in_time(stored.record)
+            by_mail = role is not None and role.security_token_from == "mailbox"  # noqa: S105 - where tokens come from
+            if by_mail and _is_published_at_rest(stored.record):
+                self._offer(stored.record, partial(self._look_for_reset, stored.record))
 
     def _forget_in_time(self, record: JournalEntry) -> None:
         if forgets(record, self._parts.clock.now()):
@@ -237,3 +267,7 @@ class Watching:
     def _seen_of(self, name: str) -> Seen | None:
         role = self._roster.role(name)
         return self._roster.seen(role.username) if role else None
+
+
+def _is_published_at_rest(record: JournalEntry) -> bool:
+    return State(record.state) in FREE and record.published_version > 0

@@ -280,6 +280,25 @@ def test_a_first_token_that_was_forged_does_not_end_the_wait_for_the_real_one():
     assert stage.published["version"] == 1
 
 
+def test_a_token_that_somebody_reset_is_published_and_forged_ones_leave_a_login():
+    stage = Stage(token_from="mailbox", untrusted=True)
+    rotations = stage.sidecar()
+    HandedIn(rotations).enrol("crm", stage.role, SecretStr("Old-password-1"), SecretStr(stage.person.token), CALLER)
+    run_out(stage, rotations, seconds=40)
+    stage.org.reset_token(CRM)
+    run_out(stage, rotations, seconds=40)
+    assert stage.is_live
+    assert (stage.published["version"], stage.person.changes, stage.person.logins) == (2, 0, 2)
+    assert rotations.rotate("crm", CALLER, wait=10).done, "such a mail was seen: no consent is needed"
+    logins = stage.person.logins
+    for number in range(4):
+        stage.mailbox.bring(CRM, f"Forged{number}000Token0000Abcde")
+        run_out(stage, rotations, seconds=60)
+    assert stage.person.logins - logins == 2
+    assert rotations.status("crm").logins_left == 1
+    assert rotations.rotate("crm", CALLER, wait=10).done
+
+
 def test_a_push_that_is_owed_anew_does_not_take_a_rotation_from_its_holder():
     stage = Stage()
     rotations = stage.enrolled()
