@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from vault_plugin_sdk.framework.fields import INTEGER, REQUIRED, SECRET, TEXT, declared, field
 from vault_plugin_sdk.framework.path import MAX_NAME, NAME
 from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_contract.origin import origin_fault
 
 PREFIX = "VAULT_SALESFORCE_"
 LEVELS = ("debug", "info", "warning", "error")
@@ -29,21 +29,8 @@ class SettingsFault(Exception):  # noqa: N818 - what the operator has to mend
         self.faults = tuple(faults)
 
 
-def _address(value: str) -> str | None:
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        return "is not a URL"
-    if not parts.hostname or port == 0 or parts.username or parts.path not in ("", "/") or parts.query:
-        return "must be a scheme and a host, such as https://vault.example.com:8200"
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
-        return "must begin with https://: passwords pass through it"
-    return None
-
-
 def _https(value: str) -> str | None:
-    fault = _address(value) if value else None
+    fault = origin_fault(value) if value else None
     return fault or ("must begin with https://" if value and not value.startswith("https://") else None)
 
 
@@ -61,7 +48,7 @@ def _mount(value: str) -> str | None:
 class Settings:
     """Settings of one sidecar; each is read from `VAULT_SALESFORCE_<NAME>`."""
 
-    vault_addr: str = field(TEXT, "Address of Vault or OpenBao.", check=_address)
+    vault_addr: str = field(TEXT, "Address of Vault or OpenBao.", check=origin_fault)
     vault_namespace: str = field(TEXT, "Namespace of the mounts and of the login; empty: the root.", default="")
     vault_ca_cert: str = field(
         TEXT, "File with the authorities that may vouch for Vault, PEM; empty: the system's.", default=""
@@ -146,13 +133,6 @@ def misspelt(environ: Mapping[str, str]) -> list[str]:
 
 def _missing() -> Any:
     raise ValueError("is not set")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _is_wildcard(host: str) -> bool:

@@ -2,27 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from vault_plugin_sdk.framework.fields import LIST, SECRET, TEXT, field, fields_of
 from vault_plugin_sdk.framework.path import Description
 from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_contract.origin import origin_fault
 
 FIRST_LOGIN_VERSION = 31
 LAST_LOGIN_VERSION = 64  # SOAP login() does not exist above it
-
-
-def _url(value: str) -> str | None:
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        return "is not a URL"
-    if not parts.hostname or port == 0 or parts.username or parts.path not in ("", "/") or parts.query:
-        return "must be a scheme and a host, such as https://login.salesforce.com"
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")):
-        return "must begin with https://"
-    return None
 
 
 def _version(value: str) -> str | None:
@@ -35,7 +22,9 @@ def _version(value: str) -> str | None:
 class Config:
     """A connection to one org: where it is, who administers it, and what may be done through it."""
 
-    login_url: str = field(TEXT, "Where users of this org log in: https://<MyDomain>.my.salesforce.com.", check=_url)
+    login_url: str = field(
+        TEXT, "Where users of this org log in: https://<MyDomain>.my.salesforce.com.", check=origin_fault
+    )
     auth_method: str = field(
         TEXT,
         "How the connection's own identity logs in; none: it has no identity, and roles change their own password.",

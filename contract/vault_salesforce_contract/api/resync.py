@@ -1,8 +1,8 @@
 """`resync/<role>`: tell the engine what is true now."""
 
-from vault_plugin_sdk.framework.fields import DURATION, SECRET, TEXT, Field
+from vault_plugin_sdk.framework.fields import SECRET, TEXT, Field
 from vault_plugin_sdk.framework.path import Description
-from vault_salesforce_contract.api.rotate import MAX_WAIT_SECONDS
+from vault_salesforce_contract.api.rotate import WAIT
 
 RESYNC = Description(
     "resync/{role}",
@@ -16,12 +16,6 @@ RESYNC = Description(
             default=None,
             choices=("candidate", "current", "published"),
         ),
-        "wait": Field(
-            DURATION,
-            "How long to wait for the end before answering.",
-            default=MAX_WAIT_SECONDS,
-            minimum=0,
-            maximum=MAX_WAIT_SECONDS,
-        ),
+        "wait": WAIT,
     },
 )

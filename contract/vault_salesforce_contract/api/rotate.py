@@ -4,6 +4,13 @@ from vault_plugin_sdk.framework.fields import BOOLEAN, DURATION, INTEGER, TEXT, 
 from vault_plugin_sdk.framework.path import Description
 
 MAX_WAIT_SECONDS = 10
+WAIT = Field(
+    DURATION,
+    "How long to wait for the end before answering.",
+    default=MAX_WAIT_SECONDS,
+    minimum=0,
+    maximum=MAX_WAIT_SECONDS,
+)
 
 ROTATE = Description(
     "rotate/{role}",
@@ -13,13 +20,7 @@ ROTATE = Description(
             INTEGER, "Rotate only if this is the published version; else 409.", default=None, minimum=0
         ),
         "rotation_id": Field(TEXT, "Only watch this rotation.", default=None),
-        "wait": Field(
-            DURATION,
-            "How long to wait for the end before answering.",
-            default=MAX_WAIT_SECONDS,
-            minimum=0,
-            maximum=MAX_WAIT_SECONDS,
-        ),
+        "wait": WAIT,
         "allow_security_token_wait": Field(
             BOOLEAN, "Rotate although the new security token may have to be handed in.", default=False
         ),
