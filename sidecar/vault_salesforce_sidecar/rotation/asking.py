@@ -194,18 +194,10 @@ class Desk:
 def begun(record: JournalEntry, caller: Caller, cause: str, rotation_id: str = "") -> JournalEntry:
     """The record of a rotation that begins: a new id, who asked, and nothing of the one before."""
     return replace(
-        record,
+        _asked_by(record, caller),
         rotation_id=rotation_id or new_rotation_id(),
         cause=cause,
-        request_id=caller.request_id,
-        display_name=caller.display_name,
-        entity_id=caller.entity_id,
-        accessor=caller.accessor,
-        began=record.since,
         evidence="",
-        fault_code="",
-        fault_cause="",
-        fault_remedy="",
         mark="",
         token_mailed=False,
         queued="",
@@ -215,17 +207,7 @@ def begun(record: JournalEntry, caller: Caller, cause: str, rotation_id: str = "
 
 def again(record: JournalEntry, caller: Caller) -> JournalEntry:
     """The record of a new round with the same candidate: a token that was tried before the round may be tried again."""
-    return replace(
-        record,
-        request_id=caller.request_id,
-        display_name=caller.display_name,
-        entity_id=caller.entity_id,
-        accessor=caller.accessor,
-        tokens_tried=(),
-        fault_code="",
-        fault_cause="",
-        fault_remedy="",
-    )
+    return replace(_asked_by(record, caller), tokens_tried=())
 
 
 def with_token_tried(record: JournalEntry, token: SecretStr, *, mailed: bool) -> JournalEntry:
@@ -255,13 +237,17 @@ def check_budget(situation: Situation, failed_logins: Callable[[], int | None], 
     counted = failed_logins()
     if counted is not None and logins_left(counted):
         return
-    name = situation.account.name
-    raise TransientError(
-        f"no login is left for {situation.account.username!r}: one more failure might lock the user; nothing was done",
+    raise no_attempts_left(situation.account, mount)
+
+
+def no_attempts_left(account: Account, mount: str) -> TransientError:
+    """The error for a login that was not made; its remedy also serves a role that could not be created."""
+    return TransientError(
+        f"no login is left for {account.username!r}: one more failure might lock the user; nothing was done",
         status=HTTPStatus.TOO_MANY_REQUESTS,
         code=NO_ATTEMPTS_LEFT,
         remedy=f"see in Salesforce that the user is not locked, then: "
-        f"vault write {mount}/unlock/{name} username={situation.account.username}",
+        f"vault write {mount}/unlock/{account.name} username={account.username}",
         retry_after_seconds=LOCKOUT_SECONDS,
     )
 
@@ -269,3 +255,17 @@ def check_budget(situation: Situation, failed_logins: Callable[[], int | None], 
 def is_fresh(entry: Entry) -> bool:
     """Whether a rotate begins a new rotation here, with a new candidate."""
     return entry.state in FREE or (entry.state is State.STUCK and entry.candidate is None)
+
+
+def _asked_by(record: JournalEntry, caller: Caller) -> JournalEntry:
+    """The record with who asked last, and without what went wrong before."""
+    return replace(
+        record,
+        request_id=caller.request_id,
+        display_name=caller.display_name,
+        entity_id=caller.entity_id,
+        accessor=caller.accessor,
+        fault_code="",
+        fault_cause="",
+        fault_remedy="",
+    )

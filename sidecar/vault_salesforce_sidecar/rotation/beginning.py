@@ -213,3 +213,9 @@ def check_published(situation: Situation, mount: str) -> None:
             code="foreign_version",
             remedy=f"vault write {mount}/resync/{name} try=current",
         )
+
+
+def check_token_fits(situation: Situation, mount: str) -> None:
+    """Raises CallerError 409 where a new token would be tried with a password, at rest, that is not ours."""
+    if situation.entry.state in FREE and situation.record.reason != FIRST_TOKEN:
+        check_published(situation, mount)

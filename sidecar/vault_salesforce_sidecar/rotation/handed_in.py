@@ -15,11 +15,11 @@ from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import findings, machine
 from vault_salesforce_sidecar.rotation.actions import Actions
 from vault_salesforce_sidecar.rotation.asking import Situation, again, with_token_tried
-from vault_salesforce_sidecar.rotation.beginning import check_published
+from vault_salesforce_sidecar.rotation.beginning import check_token_fits
 from vault_salesforce_sidecar.rotation.budget import LOCKOUT_SECONDS
 from vault_salesforce_sidecar.rotation.chores import PUSH
 from vault_salesforce_sidecar.rotation.journal import digest_of, fresh
-from vault_salesforce_sidecar.rotation.machine import FREE, Request, Secret, State
+from vault_salesforce_sidecar.rotation.machine import Request, Secret, State
 from vault_salesforce_sidecar.rotation.parts import Account, PushFailed, open_account
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
 from vault_salesforce_sidecar.rotation.start import Rotations
@@ -140,8 +140,7 @@ class HandedIn:
             raise CallerError("security_token is empty")
 
         def allow(situation: Situation) -> None:
-            if situation.entry.state in FREE and situation.record.reason != FIRST_TOKEN:
-                check_published(situation, self._rotations.mount)
+            check_token_fits(situation, self._rotations.mount)
 
         def change(situation: Situation, record: JournalEntry) -> JournalEntry:
             record = with_token_tried(self._renewed(situation, record, caller, TOKEN), token, mailed=False)

@@ -3,11 +3,10 @@
 from http import HTTPStatus
 from typing import Final
 
-from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine
-from vault_salesforce_sidecar.rotation.asking import NO_ATTEMPTS_LEFT
-from vault_salesforce_sidecar.rotation.budget import LOCKOUT_SECONDS
+from vault_salesforce_sidecar.rotation.asking import no_attempts_left
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.machine import REST, Fate, State
 from vault_salesforce_sidecar.rotation.parts import Account
@@ -123,13 +122,7 @@ def check_proven(account: Account, record: JournalEntry, mount: str) -> None:
     if record.state not in (State.WITHDRAWN, State.STUCK):
         return
     if record.reason == machine.NO_ATTEMPTS:
-        raise TransientError(
-            f"no login is left for {account.username!r}; nothing was tried",
-            status=HTTPStatus.TOO_MANY_REQUESTS,
-            code=NO_ATTEMPTS_LEFT,
-            remedy=f"vault write -f {mount}/unlock/{account.name}",
-            retry_after_seconds=LOCKOUT_SECONDS,
-        )
+        raise no_attempts_left(account, mount)
     raise _refused(record)
 
 

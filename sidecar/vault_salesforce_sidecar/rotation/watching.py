@@ -15,7 +15,7 @@ from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.mailbox.mail import MailboxUnavailable
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation.asking import Situation, with_token_tried
-from vault_salesforce_sidecar.rotation.beginning import Beginning, check_published
+from vault_salesforce_sidecar.rotation.beginning import Beginning, check_token_fits
 from vault_salesforce_sidecar.rotation.budget import logins_left
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.journal import forgotten
@@ -175,8 +175,7 @@ class Watching:
         def allow(situation: Situation) -> None:
             if situation.record.state != known.state or situation.record.rotation_id != known.rotation_id:
                 raise Conflict(known.username)
-            if situation.entry.state in FREE and situation.record.reason != FIRST_TOKEN:
-                check_published(situation, self._carrier.mount)
+            check_token_fits(situation, self._carrier.mount)
             self._beginning.check_budget(situation)
 
         run = self._carrier.desk.ask(account, Request.TOKEN, Secret(SecretStr(""), token), change, allow)
