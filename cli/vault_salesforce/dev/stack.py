@@ -15,7 +15,7 @@ from typing import Any, Self
 import click
 
 from vault_salesforce.dev import setup
-from vault_salesforce.dev.openbao import OpenBao
+from vault_salesforce.dev.openbao import BAO, OpenBao
 from vault_salesforce.dev.orgsim import OrgSim, User
 from vault_salesforce.dev.part import PartFailed
 from vault_salesforce.dev.rest import Refused
@@ -35,13 +35,14 @@ class Stack:
 
     Args:
         tell: Called with one sentence when a part died and is started again.
+        binary: The server's program, see `OpenBao`.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Callable[[str], None], binary: Path | str = BAO) -> None:
         self.mounts = Mounts()
         self.directory = _new_directory()
         environment = self._environment()
-        self.vault = OpenBao(self._own("vault"), environment, tell)
+        self.vault = OpenBao(self._own("vault"), environment, tell, binary)
         self.orgsim = OrgSim(self._own("orgsim"), environment, tell, self._as_vault_knows_it)
         self.sidecar = Sidecar(self._own("sidecar"), environment, tell)
 
