@@ -23,6 +23,8 @@ METHODS = {
     Operation.DELETE: "DELETE",
 }
 UNKNOWN_KEY = "unknown_key"  # code of the 401 that says: nothing was done, register me first
+# Codes of the 503 that says: nothing was done, for this sidecar comes up or goes down; another one may be asked.
+NOT_UP, STOPPING = "not_up", "stopping"
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,28 @@
 """What a sidecar writes at `sidecar/<instance>` every few seconds, and what the plugin answers."""
 
+import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from vault_plugin_sdk.framework.fields import INTEGER, LIST, TEXT, field
 
-CONTRACT = 1  # raised when one half no longer understands the other
+# Raised with a change that a half must know of to work with one that makes it. What is only added needs no new number:
+# a field that a half does not know is left out by it, and has a default where it does not come.
+CONTRACT = 1
+OLDEST_CONTRACT = 1  # the least number that this release still understands
 BEAT_SECONDS = 10
 STALE_SECONDS = 60  # not heard for so long: not used
 FORGOTTEN_SECONDS = 86_400  # not heard for so long: removed
+PARTS = 64  # that the roles are compared in, so that a few that differ cost a few in the answer
+HELD_AT_MOST = 1_000  # roles in one answer; more only where one part alone has more
+DUE_AT_MOST = 500  # marks in one answer; the others come with the next
+_DIGEST_CHARACTERS = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Held:
     """A published version, as both halves compare it."""
 
@@ -39,8 +48,28 @@ class Registration:
     certificate: str = field(TEXT, "Its certificate, PEM: the only one that the plugin accepts at `url`.")
     version: str = field(TEXT, "Release of the sidecar.")
     contract: int = field(INTEGER, "Number of the contract that it speaks.")
-    published: str = field(TEXT, "Digest over role → version, rotation id, of all that KV holds.", default="")
+    published: tuple[str, ...] = field(
+        LIST, "Digests over role → version, rotation id, of all that KV holds: one for each part.", default=()
+    )
+    lacking: int | None = field(
+        INTEGER, "Copies that the mount lacked when they were last compared.", default=None, minimum=0
+    )
     changing: tuple[str, ...] = field(LIST, "Roles whose password is being changed now.", default=())
+    reason: str = field(TEXT, "What keeps it from working as it should; empty where nothing does.", default="")
+    oldest_contract: int | None = field(
+        INTEGER, "Least number of the contract that it still understands; its own where it does not say.", default=None
+    )
+
+    @property
+    def half_to_upgrade(self) -> str:
+        """`sidecar` or `plugin`: which one must be of a later release to work with the other; empty: neither.
+
+        The half with the higher number decides, for it alone can know both.
+        """
+        if self.contract < OLDEST_CONTRACT:
+            return "sidecar"
+        least = self.contract if self.oldest_contract is None else self.oldest_contract
+        return "plugin" if least > CONTRACT else ""
 
 
 @dataclass(frozen=True)
@@ -53,8 +82,9 @@ class RegistrationAnswer:
         public_key: PEM of this plugin process's Ed25519 key.
         contract: Number of the contract that the plugin speaks.
         version: Release of the plugin.
-        due: Marks to be served.
-        held: What the plugin holds, by role; None where the digests agree.
+        due: Marks to be served: at most `DUE_AT_MOST`, others with the next answer.
+        differing: Parts whose digests are not those that the sidecar sent; None while the plugin cannot tell yet.
+        held: What the plugin holds of some of these parts, by part and role: of as many as `HELD_AT_MOST` allows.
     """
 
     accessor: str
@@ -63,7 +93,8 @@ class RegistrationAnswer:
     contract: int
     version: str
     due: tuple[DueMark, ...] = ()
-    held: Mapping[str, Held] | None = None
+    differing: tuple[int, ...] | None = None
+    held: Mapping[int, Mapping[str, Held]] = dataclasses.field(default_factory=dict)
 
     def to_data(self) -> dict[str, Any]:
         """JSON form."""
@@ -71,14 +102,22 @@ class RegistrationAnswer:
             name: getattr(self, name) for name in ("accessor", "mount", "public_key", "contract", "version")
         }
         data["due"] = [vars(mark) for mark in self.due]
-        if self.held is not None:
-            data["held"] = {role: vars(held) for role, held in self.held.items()}
+        data["differing"] = None if self.differing is None else list(self.differing)
+        data["held"] = {
+            str(part): {
+                role: {"version": item.version, "rotation_id": item.rotation_id} for role, item in roles.items()
+            }
+            for part, roles in self.held.items()
+        }
         return data
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "RegistrationAnswer":
-        """Read the JSON form; unknown members are left out. Raises: KeyError, TypeError where members are missing."""
-        held = data.get("held")
+        """Read the JSON form; unknown members are left out.
+
+        Raises: KeyError, TypeError, ValueError, AttributeError where it is not of this shape.
+        """
+        differing = data["differing"]
         return cls(
             accessor=data["accessor"],
             mount=data["mount"],
@@ -89,13 +128,35 @@ class RegistrationAnswer:
                 DueMark(mark["role"], int(mark["version"]), mark["rotation_id"], mark.get("cause", "lease"))
                 for mark in data.get("due") or ()
             ),
-            held=None
-            if held is None
-            else {role: Held(int(item["version"]), item["rotation_id"]) for role, item in held.items()},
+            differing=None if differing is None else tuple(int(part) for part in differing),
+            held={
+                int(part): {role: Held(int(item["version"]), item["rotation_id"]) for role, item in roles.items()}
+                for part, roles in data["held"].items()
+            },
         )
 
 
-def digest(held: Iterable[tuple[str, Held]]) -> str:
-    """SHA-256 over the sorted lines `role version rotation_id`: equal where both halves hold the same."""
-    lines = sorted(f"{role} {item.version} {item.rotation_id}\n" for role, item in held)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def part_of(role: str) -> int:
+    """The part, of `PARTS`, that a role is compared in."""
+    return zlib.crc32(role.encode()) % PARTS
+
+
+def in_parts(held: Mapping[str, Held]) -> tuple[dict[str, Held], ...]:
+    """The roles by part."""
+    parts: tuple[dict[str, Held], ...] = tuple({} for _ in range(PARTS))
+    for role, item in held.items():
+        parts[part_of(role)][role] = item
+    return parts
+
+
+def digests(parts: Collection[Mapping[str, Held]]) -> tuple[str, ...]:
+    """A digest of each part, over its sorted lines `role version rotation_id`: equal where both halves hold the same.
+
+    Mistakes are what it guards against: who could forge one may publish anyway.
+    """
+    return tuple(_digest(part) for part in parts)
+
+
+def _digest(held: Mapping[str, Held]) -> str:
+    lines = sorted(f"{role} {item.version} {item.rotation_id}\n" for role, item in held.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:_DIGEST_CHARACTERS]

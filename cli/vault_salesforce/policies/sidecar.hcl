@@ -15,7 +15,7 @@ path "$kv/data/creds/+" {
 }
 
 path "$kv/metadata/creds/+" {
-  capabilities = ["create", "update", "read"]
+  capabilities = ["create", "update"]
 }
 
 path "$kv/metadata/creds/" {
@@ -32,7 +32,7 @@ path "$engine_kv/data/*" {
 }
 
 path "$engine_kv/metadata/*" {
-  capabilities = ["create", "update", "read", "list"]
+  capabilities = ["create", "update", "list"]
 }
 
 path "$engine_kv/config" {
@@ -50,9 +50,5 @@ path "auth/token/lookup-self" {
 }
 
 path "auth/token/renew-self" {
-  capabilities = ["update"]
-}
-
-path "auth/token/revoke-self" {
   capabilities = ["update"]
 }

@@ -7,6 +7,7 @@ from vault_salesforce_contract.api.history import HISTORY
 from vault_salesforce_contract.api.info import INFO
 from vault_salesforce_contract.api.published import PUBLISHED
 from vault_salesforce_contract.api.resync import RESYNC
+from vault_salesforce_contract.api.reveal import REVEAL
 from vault_salesforce_contract.api.rotate import ROTATE
 from vault_salesforce_contract.api.security_token import SECURITY_TOKEN
 from vault_salesforce_contract.api.sidecar import SIDECAR
@@ -18,5 +19,15 @@ from vault_salesforce_contract.api.version import VERSION
 
 # Answered by the plugin itself; everything else is forwarded to a sidecar.
 PLUGIN_PATHS: tuple[Description, ...] = (STATIC_CREDS, CREDS, VERSION, INFO, SIDECAR, PUBLISHED)
-SIDECAR_PATHS: tuple[Description, ...] = (CONFIG, STATIC_ROLE, ROTATE, SECURITY_TOKEN, RESYNC, UNLOCK, STATUS, HISTORY)
+SIDECAR_PATHS: tuple[Description, ...] = (
+    CONFIG,
+    STATIC_ROLE,
+    ROTATE,
+    SECURITY_TOKEN,
+    RESYNC,
+    UNLOCK,
+    REVEAL,
+    STATUS,
+    HISTORY,
+)
 TABLE: tuple[Description, ...] = (*SIDECAR_PATHS, *PLUGIN_PATHS)

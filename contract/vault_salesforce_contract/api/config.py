@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from vault_plugin_sdk.framework.fields import LIST, SECRET, TEXT, field, fields_of
 from vault_plugin_sdk.framework.path import Description
 from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_plugin_sdk.logical.request import Operation
 from vault_salesforce_contract.origin import origin_fault
 
 FIRST_LOGIN_VERSION = 31
@@ -55,6 +56,7 @@ class Config:
 CONFIG = Description(
     "config/{name}",
     help="A connection to one Salesforce org.",
+    operations=(Operation.CREATE, Operation.UPDATE, Operation.READ, Operation.DELETE, Operation.LIST),
     fields=fields_of(Config),
     detail="Changing where a secret is sent, or what guards it on the way, demands the secret again.",
 )

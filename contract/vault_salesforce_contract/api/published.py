@@ -8,4 +8,5 @@ PUBLISHED = Description(
     "published/{role}",
     help="The sidecar hands over a committed credential; a root path. A read gives no secret.",
     fields=fields_of(PublishedCredential),
+    tolerant=True,
 )

@@ -2,6 +2,7 @@
 
 from vault_plugin_sdk.framework.fields import BOOLEAN, DURATION, INTEGER, TEXT, Field
 from vault_plugin_sdk.framework.path import Description
+from vault_plugin_sdk.logical.request import Operation
 
 MAX_WAIT_SECONDS = 10
 WAIT = Field(
@@ -15,6 +16,7 @@ WAIT = Field(
 ROTATE = Description(
     "rotate/{role}",
     help="Rotate the role's password now, or join the rotation that is under way.",
+    operations=(Operation.UPDATE,),
     fields={
         "expected_version": Field(
             INTEGER, "Rotate only if this is the published version; else 409.", default=None, minimum=0

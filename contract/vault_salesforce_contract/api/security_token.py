@@ -2,11 +2,13 @@
 
 from vault_plugin_sdk.framework.fields import SECRET, Field
 from vault_plugin_sdk.framework.path import Description
+from vault_plugin_sdk.logical.request import Operation
 from vault_salesforce_contract.api.rotate import WAIT
 
 SECURITY_TOKEN = Description(
     "security-token/{role}",
     help="Hand in the security token that Salesforce mailed; one login proves it, then it is published.",
+    operations=(Operation.UPDATE,),
     fields={
         "security_token": Field(SECRET, "The new security token; write-only."),
         "wait": WAIT,

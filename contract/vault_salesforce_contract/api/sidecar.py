@@ -8,4 +8,5 @@ SIDECAR = Description(
     "sidecar/{instance}",
     help="Registration and heartbeat of a sidecar; a root path: its policy needs `sudo`.",
     fields=fields_of(Registration),
+    tolerant=True,
 )

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from vault_plugin_sdk.framework.fields import ABSENT, BOOLEAN, DURATION, SECRET, TEXT, TIME, Field, field, fields_of
 from vault_plugin_sdk.framework.path import Description
+from vault_plugin_sdk.logical.request import Operation
 from vault_salesforce_contract.published import ROTATE_ON_LEASE_END
 
 
@@ -55,6 +56,7 @@ class StaticRole:
 STATIC_ROLE = Description(
     "static-roles/{name}",
     help="An existing Salesforce user whose password is rotated.",
+    operations=(Operation.CREATE, Operation.UPDATE, Operation.READ, Operation.DELETE, Operation.LIST),
     fields=fields_of(StaticRole)
     | {
         "password": Field(SECRET, "Password that the user has now; write-only.", default=ABSENT),

@@ -2,10 +2,12 @@
 
 from vault_plugin_sdk.framework.fields import TEXT, Field
 from vault_plugin_sdk.framework.path import Description
+from vault_plugin_sdk.logical.request import Operation
 
 UNLOCK = Description(
     "unlock/{role}",
     help="The user was unlocked in Salesforce: count failed logins from zero again.",
+    operations=(Operation.UPDATE,),
     fields={
         "username": Field(TEXT, "Only where the role could not be created: the user it was to be for.", default=None),
     },

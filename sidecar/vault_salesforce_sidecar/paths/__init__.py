@@ -5,6 +5,7 @@ from vault_salesforce_sidecar.paths import (
     config,
     history,
     resync,
+    reveal,
     rotate,
     security_token,
     static_roles,
@@ -19,6 +20,7 @@ PATHS: tuple[Path, ...] = (
     security_token.PATH,
     resync.PATH,
     unlock.PATH,
+    reveal.PATH,
     status.PATH,
     history.PATH,
 )

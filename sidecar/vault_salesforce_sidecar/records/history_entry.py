@@ -1,5 +1,6 @@
-"""What is remembered of each rotation of a role: bounded, and without any secret."""
+"""What is remembered of each rotation of a role, and of each reading of its secrets: bounded, without any secret."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,14 +11,17 @@ from vault_salesforce_sidecar.records.schema import check_schema
 
 MAX_ENTRIES: Final = 50
 SCHEMA: Final = 1
+READING: Final = "reveal"  # cause of a row that tells of a reading
 
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One rotation, as it rests or ended."""
+    """One rotation, as it rests or ended; or one reading."""
 
     rotation_id: str = field(TEXT, "Which one.")
-    cause: str = field(TEXT, "Why it began: manual, lease, schedule, create, resync, token, delete …", default="")
+    cause: str = field(
+        TEXT, "Why it began: manual, lease, schedule, create, resync, token, delete, reveal …", default=""
+    )
     began: datetime | None = field(TIME, "When it began.", default=None)
     ended: datetime | None = field(TIME, "When it came to rest.", default=None)
     outcome: str = field(TEXT, "The state in which it rests.", default="")
@@ -43,5 +47,20 @@ def load(data: Mapping[str, Any]) -> tuple[HistoryEntry, ...]:
 
 
 def remembered(entries: Sequence[HistoryEntry], entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
-    """The entries with this one first, in place of an earlier one of the same rotation; the oldest fall off."""
-    return (entry, *(one for one in entries if one.rotation_id != entry.rotation_id))[:MAX_ENTRIES]
+    """The entries with this one first, in place of an earlier one of the same; the oldest fall off.
+
+    Rotations and readings are counted apart: neither kind can push the other out.
+    """
+    rows = (entry, *(one for one in entries if _which(one) != _which(entry)))
+    counted = Counter[bool]()
+    kept = []
+    for row in rows:
+        counted[row.cause == READING] += 1
+        if counted[row.cause == READING] <= MAX_ENTRIES:
+            kept.append(row)
+    return tuple(kept)
+
+
+def _which(entry: HistoryEntry) -> tuple[str, str]:
+    """A rotation has one row, and so has each request that read its secrets."""
+    return entry.rotation_id, entry.request_id if entry.cause == READING else ""

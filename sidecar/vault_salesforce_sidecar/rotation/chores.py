@@ -120,7 +120,8 @@ class Chores:
             next_rotation=next_rotation(role, found.last_rotation, now) if hints else None,
             ttl=role.ttl,
             max_ttl=role.max_ttl,
-            rotate_on_lease_end=role.rotate_on_lease_end,
+            # Where nothing but a request rotates, the end of a lease makes nothing due that would then stay due.
+            rotate_on_lease_end="never" if role.disable_automated_rotation else role.rotate_on_lease_end,
         )
 
     def _empty(self, record: JournalEntry) -> JournalEntry:
@@ -157,21 +158,24 @@ class Chores:
             entity_id=record.entity_id,
             accessor=record.accessor,
         )
+        try:
+            self.note(record.role, row)
+        except ValueError as exc:  # of a newer release, or spoilt: no rotation waits for that
+            log.warning("a history is left alone", role=record.role, reason=str(exc))
+
+    def note(self, role: str, row: HistoryEntry) -> None:
+        """Write a row into a role's history, once. Raises: Conflict, KvUnavailable; ValueError: it cannot be read."""
         for _ in range(_TRIES):
-            try:
-                known = self._history.get(record.role)
-            except ValueError as exc:  # of a newer release, or spoilt: no rotation waits for that
-                log.warning("a history is left alone", role=record.role, reason=str(exc))
-                return
+            known = self._history.get(role)
             rows = remembered(known.record if known else (), row)
             if known is not None and rows == known.record:
                 return
             try:
-                self._history.put(record.role, rows, known.version if known else None)
+                self._history.put(role, rows, known.version if known else None)
             except Conflict:  # another account of a role of this name, or another sidecar
                 continue
             return
-        raise Conflict(record.role)
+        raise Conflict(role)
 
 
 def _period(role: StaticRole, record: JournalEntry) -> int | None:

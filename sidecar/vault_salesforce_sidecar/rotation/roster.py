@@ -1,7 +1,7 @@
 """What this sidecar remembers of every role, so that a tick and a list cost no reads."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -43,6 +43,7 @@ class Roster:
         self._lock = threading.Lock()
         self._roles: dict[str, StaticRole] = {}
         self._seen: dict[str, Seen] = {}
+        self._gone: set[str] = set()  # names that are still listed, and no roles any longer
         self._due: dict[str, datetime] = {}
         self._former: dict[str, Held] = {}  # of deleted roles whose account serves another one now
 
@@ -50,6 +51,7 @@ class Roster:
         """A role was read or written."""
         with self._lock:
             self._roles[name] = role
+            self._gone.discard(name)
         self._reckon(name)
 
     def forget_role(self, name: str) -> None:
@@ -57,6 +59,7 @@ class Roster:
         with self._lock:
             self._roles.pop(name, None)
             self._due.pop(name, None)
+            self._gone.add(name)
 
     def note(self, stored: Stored[JournalEntry]) -> None:
         """An entry was read or written; an older one than is known changes nothing."""
@@ -79,6 +82,11 @@ class Roster:
         """All roles, as they are known now."""
         with self._lock:
             return MappingProxyType(dict(self._roles))
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Those names of which nothing is known yet."""
+        with self._lock:
+            return [name for name in names if name not in self._roles and name not in self._gone]
 
     def seen(self, username: str) -> Seen | None:
         """The account's entry, if one is known."""

@@ -1,7 +1,7 @@
 """Rotations: the face of this package. `rotate` begins or joins, and may wait; `request` only begins."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
@@ -221,7 +221,8 @@ class Rotations:
         return self._status(role, known.record, stored.record if stored else None, config)
 
     def statuses(self) -> dict[str, Status]:
-        """How every role is, from memory. Raises: KvUnavailable."""
+        """How every role is, from memory; only roles that are new are read. Raises: KvUnavailable."""
+        self._watching.meet()
         configs: dict[str, Config | None] = {}
         found = {}
         for name, role in self.carrier.roster.roles().items():
@@ -255,11 +256,12 @@ class Rotations:
         """What KV holds of every role, deleted ones too."""
         return self.carrier.roster.held()
 
-    def republish(self, held_by_plugin: Mapping[str, Held]) -> None:
+    def republish(self, roles: Iterable[str]) -> None:
         """Push what the plugin lacks: proven versions of ours only."""
-        for role, ours in self.held().items():
-            theirs = held_by_plugin.get(role)
-            if theirs == ours or (theirs is not None and theirs.version > ours.version):
+        held = self.held()
+        for role in roles:
+            ours = held.get(role)
+            if ours is None:
                 continue
             record = self.carrier.roster.publisher(role)
             try:

@@ -56,6 +56,13 @@ class Watching:
         self._load_former()
         self._swept_at = self._parts.clock.monotonic()
 
+    def meet(self) -> None:
+        """Read the roles that another sidecar made since the last sweep. Raises: KvUnavailable."""
+        for name in self._roster.unknown(self._parts.roles.list()):
+            role = self._read_role(name)
+            if role is not None:
+                self._note(role.username)
+
     def resume(self) -> None:
         """Take over at once what a process of our own name left in hand."""
         for seen in self._roster.busy():

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from vault_salesforce_sidecar.records.history_entry import MAX_ENTRIES, HistoryEntry, dump, load, remembered
+from vault_salesforce_sidecar.records.history_entry import MAX_ENTRIES, READING, HistoryEntry, dump, load, remembered
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -23,3 +23,14 @@ def test_the_oldest_rows_fall_off():
         rows = remembered(rows, HistoryEntry(f"r{number}"))
     assert len(rows) == MAX_ENTRIES
     assert rows[0].rotation_id == f"r{MAX_ENTRIES + 9}"
+
+
+def test_each_reading_has_a_row_and_none_pushes_a_rotation_out():
+    rows = (HistoryEntry("r1", cause="manual"),)
+    for number in range(MAX_ENTRIES + 10):
+        rows = remembered(rows, HistoryEntry("r1", cause=READING, request_id=f"q{number}"))
+    assert len(rows) == MAX_ENTRIES + 1
+    assert rows[-1] == HistoryEntry("r1", cause="manual")
+    again = remembered(rows, HistoryEntry("r1", cause="manual", outcome="settled"))
+    assert len(again) == MAX_ENTRIES + 1
+    assert again[0].outcome == "settled"

@@ -20,6 +20,13 @@ def test_what_is_pushed_carries_what_the_plugin_needs_to_lease_it():
     assert pushed.last_vault_rotation == START
 
 
+def test_a_role_that_rotates_only_when_somebody_asks_is_pushed_as_one_that_no_lease_rotates():
+    stage = Stage()
+    stage.role = replace(stage.role, rotate_on_lease_end="last", disable_automated_rotation=True)
+    stage.enrolled()
+    assert stage.pushed["crm"].rotate_on_lease_end == "never"
+
+
 def test_a_cron_schedule_is_told_as_a_period_too():
     stage = Stage()
     stage.role = replace(stage.role, rotation_period=None, rotation_schedule="0 3 * * *", consumer_hints="ttl")
@@ -39,7 +46,7 @@ def test_a_version_that_is_not_ours_is_not_pushed():
     rotations = stage.enrolled()
     stage.pushed.clear()
     stage.creds_kv.write("creds/crm", {"password": "mine", "security_token": ""}, 1)
-    rotations.republish({})
+    rotations.republish(["crm"])
     assert stage.pushed == {}
 
 
@@ -53,7 +60,7 @@ def test_the_last_version_of_a_role_whose_account_serves_another_one_is_pushed_a
     rotations = stage.sidecar()
     stage.pushed.clear()
     assert rotations.held() == {"crm": Held(2, held)}
-    rotations.republish({"crm": Held(1, "older")})
+    rotations.republish(["crm"])
     assert stage.pushed["crm"].deleted
     assert (stage.pushed["crm"].version, stage.pushed["crm"].rotation_id) == (2, held)
 

@@ -220,9 +220,9 @@ def test_the_plugin_gets_what_it_lacks_from_kv():
     stage = Stage()
     rotations = stage.enrolled()
     stage.pushed.clear()
-    rotations.republish(rotations.held())
+    rotations.republish(["nobody"])
     assert stage.pushed == {}
-    rotations.republish({})
+    rotations.republish(["crm"])
     assert stage.pushed["crm"].password == SecretStr("Old-password-1")
 
 

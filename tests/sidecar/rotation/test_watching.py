@@ -86,6 +86,23 @@ def test_a_scheduled_rotation_that_comes_to_nothing_is_tried_again_ever_more_sel
     assert stage.person.logins == 0
 
 
+def test_a_role_that_another_sidecar_made_is_listed_at_once():
+    stage = Stage()
+    two = stage.sidecar("two")
+    stage.enrolled()
+    assert two.statuses()["crm"].version == 1
+
+
+def test_a_role_that_is_gone_is_not_read_again_for_every_list():
+    stage = Stage()
+    stage.enrolled().delete("crm", CALLER)
+    stage.roles.delete("crm", 1)
+    two = stage.sidecar("two")
+    stage.accidents.names.clear()
+    assert two.statuses() == {}
+    assert stage.accidents.names == ["engine: list static-roles/"]
+
+
 def test_what_another_sidecar_holds_is_taken_over_only_after_its_time():
     stage = Stage()
     one = stage.enrolled()
