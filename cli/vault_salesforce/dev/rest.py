@@ -44,14 +44,24 @@ class Rest:
         url: Where it is, without a path.
         headers: Sent with each request.
         timeout_seconds: Longest wait for the connection, and for each read.
+        ca_certificates: File with the authorities that may vouch for it, PEM; the system's where it is not given.
     """
 
     def __init__(
-        self, url: str, headers: Mapping[str, str] | None = None, timeout_seconds: float = _TIMEOUT_SECONDS
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+        ca_certificates: str | None = None,
     ) -> None:
         self.url = url
         self._pool = urllib3.PoolManager(
-            retries=False, timeout=timeout_seconds, headers=dict(headers or {}), maxsize=16, block=False
+            retries=False,
+            timeout=timeout_seconds,
+            headers=dict(headers or {}),
+            maxsize=16,
+            block=False,
+            ca_certs=ca_certificates,
         )
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:

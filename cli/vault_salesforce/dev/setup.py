@@ -1,16 +1,15 @@
 """What an operator does once: the mounts, the plugin, the sidecar's policy and login, a connection and a role."""
 
 import secrets
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from importlib import resources
 
 from vault_salesforce.dev.orgsim import OrgSim, User
 from vault_salesforce.dev.rest import Rest
 from vault_salesforce.dev.waiting import until
+from vault_salesforce.policy import policy
 from vault_salesforce_plugin.install import Installed
 
 CREDENTIAL_VERSIONS = 10  # the least that the engine accepts: who reads an old version still finds it
@@ -46,15 +45,15 @@ def mount_kv(vault: Rest, mounts: Mounts) -> None:
 
 def mount_engine(vault: Rest, mounts: Mounts, installed: Installed) -> None:
     """Register the plugin and mount it. Raises: Refused, OSError."""
-    name = installed.path.name
-    vault.ask("PUT", f"v1/sys/plugins/catalog/secret/{name}", {"command": name, "sha256": installed.sha256})
-    vault.ask("POST", f"v1/sys/mounts/{mounts.engine}", {"type": name})
+    launcher = {"command": installed.path.name, "sha256": installed.sha256, "version": installed.version}
+    vault.ask("PUT", f"v1/sys/plugins/catalog/secret/{installed.name}", launcher)
+    mount = {"type": installed.name, "config": {"plugin_version": installed.version}}
+    vault.ask("POST", f"v1/sys/mounts/{mounts.engine}", mount)
 
 
 def sidecar_policy(mounts: Mounts) -> str:
     """The sidecar's policy, as HCL."""
-    text = resources.files("vault_salesforce").joinpath("policies", "sidecar.hcl").read_text()
-    return string.Template(text).substitute(mount=mounts.engine, kv=mounts.kv, engine_kv=mounts.engine_kv)
+    return policy("sidecar", mount=mounts.engine, kv=mounts.kv, engine_kv=mounts.engine_kv)
 
 
 def sidecar_login(vault: Rest, mounts: Mounts) -> AppRole:

@@ -1,15 +1,14 @@
 """The sidecar of the stack: its settings as environment variables, its SecretID in a file."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from vault_salesforce.dev.part import Part, Program
+from vault_salesforce.dev.part import Part, Program, numbered
 from vault_salesforce.dev.ports import on_free_ports
 from vault_salesforce.dev.setup import AppRole, Mounts
 
 _PREFIX = "VAULT_SALESFORCE_"
-INSTANCE = "dev"
 
 
 class Sidecar:
@@ -19,17 +18,27 @@ class Sidecar:
         directory: Its own.
         environment: What it gets besides its settings.
         tell: See `Part`.
+        number: Which of them, from 1.
     """
 
-    def __init__(self, directory: Path, environment: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], tell: Callable[[str], None], number: int = 1
+    ) -> None:
         self.url = ""
         self._directory, self._environment = directory, environment
         self._ready_file = directory / "ready.json"
         self._settings: dict[str, str] = {}
-        self.part = Part("sidecar", self._program, directory, tell)
+        self.instance = numbered("dev", number)
+        self.part = Part(numbered("sidecar", number), self._program, directory, tell)
 
-    def start(self, vault_address: str, mounts: Mounts, login: AppRole, mailbox_root: Path) -> None:
+    def start(self, vault_addresses: Sequence[str], mounts: Mounts, login: AppRole, mailbox_root: Path) -> None:
         """Start, and wait until the plugin has answered its first heartbeat.
+
+        Args:
+            vault_addresses: Of all nodes.
+            mounts: Where things are in Vault.
+            login: Its own.
+            mailbox_root: Below which mailboxes are.
 
         Raises:
             PartFailed: It did not come up.
@@ -38,11 +47,11 @@ class Sidecar:
         secret_id_file.touch(mode=0o600)
         secret_id_file.write_text(login.secret_id)
         self._settings = {
-            "VAULT_ADDR": vault_address,
+            "VAULT_ADDR": ",".join(vault_addresses),
             "MOUNT": mounts.engine,
             "KV_MOUNT": mounts.kv,
             "ENGINE_KV_MOUNT": mounts.engine_kv,
-            "INSTANCE": INSTANCE,
+            "INSTANCE": self.instance,
             "ROLE_ID": login.role_id,
             "SECRET_ID_FILE": str(secret_id_file),
             "MAILBOX_ROOT": str(mailbox_root),
@@ -50,8 +59,10 @@ class Sidecar:
         }
         on_free_ports(1, self._start_on)
 
-    def restart(self) -> None:
-        """Start again as before, after `stop`."""
+    def restart(self, vault_addresses: Sequence[str] | None = None) -> None:
+        """Start again as before, after `stop`; `vault_addresses`: knowing these from now on."""
+        if vault_addresses:
+            self._settings["VAULT_ADDR"] = ",".join(vault_addresses)
         self._ready_file.unlink(missing_ok=True)
         self.part.start(self._ready_file.exists)
 

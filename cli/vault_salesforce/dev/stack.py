@@ -1,4 +1,4 @@
-"""The product on one machine: a real server with the engine mounted, a sidecar, an org; and nothing left of it."""
+"""The product on one machine: real servers with the engine mounted, sidecars, an org; and nothing left of it."""
 
 import contextlib
 import json
@@ -15,9 +15,10 @@ from typing import Any, Self
 import click
 
 from vault_salesforce.dev import setup
-from vault_salesforce.dev.openbao import BAO, OpenBao
+from vault_salesforce.dev.cluster import Cluster
+from vault_salesforce.dev.openbao import BAO
 from vault_salesforce.dev.orgsim import OrgSim, User
-from vault_salesforce.dev.part import PartFailed
+from vault_salesforce.dev.part import Part, PartFailed, at_once, numbered
 from vault_salesforce.dev.rest import Refused
 from vault_salesforce.dev.setup import Mounts
 from vault_salesforce.dev.sidecar import Sidecar
@@ -31,23 +32,44 @@ FAILURES = (PartFailed, Refused, OSError)  # of a stack that does not come up
 
 
 class Stack:
-    """A server, a sidecar and an org that know each other, with the connection `demo` and the role `crm`.
+    """Servers, sidecars and an org that know each other, with the connection `demo` and the role `crm`.
 
     Args:
         tell: Called with one sentence when a part died and is started again.
         binary: The server's program, see `OpenBao`.
+        nodes: How many nodes the server has.
+        sidecars: How many sidecars there are.
+        further: More of each server's configuration.
+
+    Attributes:
+        cluster: The server; `vault` is its first node.
+        sidecars: All sidecars; `sidecar` is the first.
+        orgsim: The org.
     """
 
-    def __init__(self, tell: Callable[[str], None], binary: Path | str = BAO) -> None:
+    def __init__(
+        self,
+        tell: Callable[[str], None],
+        binary: Path | str = BAO,
+        *,
+        nodes: int = 1,
+        sidecars: int = 1,
+        further: str = "",
+    ) -> None:
         self.mounts = Mounts()
         self.directory = _new_directory()
         environment = self._environment()
-        self.vault = OpenBao(self._own("vault"), environment, tell, binary)
+        self.cluster = Cluster(self._own, environment, tell, binary, count=nodes, further=further)
+        self.vault = self.cluster.nodes[0]
         self.orgsim = OrgSim(self._own("orgsim"), environment, tell, self._as_vault_knows_it)
-        self.sidecar = Sidecar(self._own("sidecar"), environment, tell)
+        self.sidecars = tuple(
+            Sidecar(self._own(numbered("sidecar", number)), environment, tell, number)
+            for number in range(1, sidecars + 1)
+        )
+        self.sidecar = self.sidecars[0]
 
     def start(self) -> None:
-        """Start everything, and return when `crm` can be read.
+        """Start everything, and return when `crm` can be read and any node may be lost.
 
         Raises:
             PartFailed: A part did not come up.
@@ -55,24 +77,32 @@ class Stack:
         """
         user = setup.crm_user()
         self.orgsim.start([user])
-        self.vault.start()
+        self.cluster.start()
         vault = self.vault.api(self.vault.root_token)
         setup.mount_kv(vault, self.mounts)
-        setup.mount_engine(vault, self.mounts, install.install(self.vault.plugins))
+        setup.mount_engine(vault, self.mounts, install.install(self.vault.plugins, checked=False))
         login = setup.sidecar_login(vault, self.mounts)
-        self.sidecar.start(self.vault.address, self.mounts, login, self.orgsim.mail)
+        for sidecar in self.sidecars:
+            sidecar.start(self.cluster.addresses, self.mounts, login, self.orgsim.mail)
         setup.make_crm(vault, self.mounts, self.orgsim, user)
+        self.cluster.wait()
 
     def stop(self) -> None:
         """End everything and remove the directory. Twice does no harm."""
         with contextlib.ExitStack() as last_first:
             last_first.callback(shutil.rmtree, self.directory, ignore_errors=True)
-            for part in (self.orgsim, self.vault, self.sidecar):
-                last_first.callback(part.stop)
+            last_first.callback(self.orgsim.stop)
+            last_first.callback(self.cluster.stop)
+            last_first.callback(at_once, [sidecar.stop for sidecar in self.sidecars])
+
+    def parts(self) -> list[Part]:
+        """Every part."""
+        servers, sidecars = (node.part for node in self.cluster.nodes), (sidecar.part for sidecar in self.sidecars)
+        return [*servers, *sidecars, self.orgsim.part]
 
     def addresses(self) -> dict[str, Any]:
-        """What others need to drive the stack: the members of `dev --json`."""
-        return {
+        """What others need to drive the stack, the members of `dev --json`; several nodes or sidecars are listed."""
+        said: dict[str, Any] = {
             "vault_addr": self.vault.address,
             "root_token": self.vault.root_token,
             "mount": self.mounts.engine,
@@ -87,6 +117,11 @@ class Stack:
                 "orgsim": self.orgsim.part.pid,
             },
         }
+        if len(self.cluster.nodes) > 1:
+            said["nodes"] = [{"address": node.address, "pid": node.part.pid} for node in self.cluster.nodes]
+        if len(self.sidecars) > 1:
+            said["sidecars"] = [{"url": sidecar.url, "pid": sidecar.part.pid} for sidecar in self.sidecars]
+        return said
 
     def __enter__(self) -> Self:
         return self
@@ -106,7 +141,7 @@ class Stack:
 
     def _as_vault_knows_it(self) -> list[User]:
         """The users of an org that was killed: it forgets everything, and Vault has what was live."""
-        vault, kv = self.vault.api(self.vault.root_token), self.mounts.kv
+        vault, kv = self.cluster.api(self.cluster.leader()), self.mounts.kv
         names = vault.ask("LIST", f"v1/{kv}/metadata/creds").data["keys"]
         held = (vault.ask("GET", f"v1/{kv}/data/creds/{name}").data["data"] for name in names)
         return [
@@ -144,13 +179,19 @@ def leaving_on_signals(*, meant: bool) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def keep(*, as_json: bool) -> None:
+def keep(*, as_json: bool, nodes: int = 1, sidecars: int = 1) -> None:
     """Run the stack until a signal ends it.
 
     Args:
         as_json: Print one line of JSON with its addresses on stdout; else a few lines for people.
+        nodes: See `Stack`.
+        sidecars: See `Stack`.
     """
-    with leaving_on_signals(meant=True), Stack(tell=lambda sentence: click.echo(sentence, err=True)) as stack:
+
+    def tell(sentence: str) -> None:
+        click.echo(sentence, err=True)
+
+    with leaving_on_signals(meant=True), Stack(tell, nodes=nodes, sidecars=sidecars) as stack:
         try:
             stack.start()
         except FAILURES as exc:

@@ -10,7 +10,7 @@ Found = TypeVar("Found")
 _LOOK_SECONDS = 0.02
 
 
-def until(look: Callable[[], Found], what: str, within_seconds: float = 30.0) -> Found:
+def until(look: Callable[[], Found | None], what: str, within_seconds: float = 30.0) -> Found:
     """Look again and again until there is something to see.
 
     Args:

@@ -1,0 +1,15 @@
+"""The page about the settings is that of the settings."""
+
+from vault_plugin_sdk.framework.fields import declared
+from vault_salesforce.settings_reference import DOCUMENT, document
+from vault_salesforce_sidecar.settings import PREFIX, Settings
+
+
+def test_the_page_is_current():
+    assert DOCUMENT.read_text() == document(), "run: python -m vault_salesforce.settings_reference"
+
+
+def test_every_setting_has_its_row():
+    rows = [line for line in document().splitlines() if line.startswith(("| `", "| *`"))]
+    assert [row.split("`")[1] for row in rows] == [PREFIX + name.upper() for name in declared(Settings)]
+    assert all(row.count("|") == 4 for row in rows)
