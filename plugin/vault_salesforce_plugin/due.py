@@ -35,6 +35,7 @@ class DueMarks:
         self._credentials = credentials
         self._wake = wake
         self._marks: dict[str, DueMark] | None = None
+        self._told = 0  # marks, where there are more than one answer takes
         self._loading = asyncio.Lock()
         self._writing = asyncio.Lock()
 
@@ -61,6 +62,15 @@ class DueMarks:
     async def all(self) -> tuple[DueMark, ...]:
         """The marks that are to be served. Raises: StorageError."""
         return tuple([mark for mark in list((await self._load()).values()) if await self._holds(mark)])
+
+    async def next(self, most: int) -> tuple[DueMark, ...]:
+        """As many of them as one answer takes, each time from where the last one ended. Raises: StorageError."""
+        marks = await self.all()
+        if len(marks) <= most:
+            return marks
+        start = self._told % len(marks)
+        self._told = start + most
+        return (*marks[start:], *marks[:start])[:most]
 
     async def prune(self) -> None:
         """Remove the marks that are void. Raises: StorageError."""

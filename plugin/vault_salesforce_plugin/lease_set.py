@@ -3,26 +3,48 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from vault_plugin_sdk.logical.storage import Storage
 
 PREFIX = "leases/"
+# Of a lease that ended the server says so, and knows better: a record is swept where nothing was said for so long.
+SILENCE_SECONDS = 60.0
 _NAME = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-[0-9a-f]+")
+_AT_ONCE = 32  # calls to storage
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One lease that was lent.
+
+    Attributes:
+        role: Whose credential.
+        version: Which version; 0 where the lease was never handed out.
+        latest_end: When it ends at the latest, in seconds since the epoch.
+        name: The record's name below the role: `<version>-<latest end>-<random>`, so that a list reads them all.
+    """
+
+    role: str
+    version: int
+    latest_end: float
+    name: str
 
 
 class LeaseSet:
-    """Live leases by role. A record's name is `<version>-<latest end>-<random>`, so that a list reads them all.
-
-    Only the active node uses it: what it remembers is what storage holds.
-    """
+    """Live leases by role. Only the active node uses it: what it remembers is what storage holds."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._records: dict[str, set[str]] = {}
-        self._loading = asyncio.Lock()
+        self._live: dict[str, dict[str, Record]] = {}  # by role, then by name
+        self._loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._all_known = False
-        self._unsure: set[tuple[str, str]] = set()  # not lent, for the write failed; stored all the same, perhaps
+        self._unsure: dict[str, Record] = {}  # not lent, for the write failed; stored all the same, perhaps
 
     async def add(self, role: str, version: int, latest_end: float) -> str:
         """Record a lease before it is handed out.
@@ -38,68 +60,83 @@ class LeaseSet:
         Raises:
             StorageError: It could not be written; there is no such lease then.
         """
-        records = await self._of(role)
-        record = f"{version}-{int(latest_end) + 1}-{secrets.token_hex(8)}"
+        live = await self._of(role)
+        name = f"{version}-{int(latest_end) + 1}-{secrets.token_hex(8)}"
         # Seen before it is stored: the end of another lease, meanwhile, must not take itself for the last.
-        records.add(record)
+        live[name] = Record(role, version, int(latest_end) + 1, name)
         try:
-            await self._storage.put(f"{PREFIX}{role}/{record}", b"{}")
+            await self._storage.put(f"{PREFIX}{role}/{name}", b"{}")
         except BaseException:
-            records.discard(record)
-            self._unsure.add((role, record))
+            self.disown(role, name)
             raise
-        return record
+        return name
 
-    async def end(self, role: str, record: str) -> None:
+    def disown(self, role: str, name: str) -> None:
+        """The lease of this record is not handed out after all: it counts no more, and the next sweep takes it."""
+        record = self._live.get(role, {}).pop(name, None)
+        if record is not None:
+            self._unsure[name] = Record(role, 0, 0, name)
+
+    async def end(self, role: str, name: str) -> None:
         """Delete a record; one that is gone already is no error."""
-        await self._storage.delete(f"{PREFIX}{role}/{record}")
-        (await self._of(role)).discard(record)
+        await self._storage.delete(f"{PREFIX}{role}/{name}")
+        (await self._of(role)).pop(name, None)
 
     async def lives(self, role: str, version: int, now: float) -> bool:
         """Whether any lease on this version lives at `now`, in seconds since the epoch."""
-        return any(version == of and end > now for of, end, _ in _parsed(await self._of(role)))
+        live = await self._of(role)
+        return any(record.version == version and record.latest_end > now for record in live.values())
 
-    async def ended(self, now: float) -> set[tuple[str, int]]:
-        """Role and version of the records that are past their latest end and were not swept yet."""
-        return {(role, version) for role, version, _ in await self._past(now)}
+    async def silent(self, now: float, most: int) -> list[Record]:
+        """Records of leases of which nothing was heard beyond their latest end, and of those never handed out.
 
-    async def sweep(self, now: float) -> None:
-        """Delete the records that are past their latest end, once what they mean has been done."""
-        for role, record in [*self._unsure, *((role, record) for role, _, record in await self._past(now))]:
-            await self.end(role, record)
-            self._unsure.discard((role, record))
-
-    async def _of(self, role: str) -> set[str]:
-        async with self._loading:
-            if role not in self._records:
-                self._records[role] = set() if self._all_known else await self._list(role)
-            return self._records[role]
-
-    async def _past(self, now: float) -> list[tuple[str, int, str]]:
+        Args:
+            now: Seconds since the epoch.
+            most: How many, at most: the rest is for the next tick.
+        """
         await self._load_all()
-        return [
-            (role, version, record)
-            for role, records in self._records.items()
-            for version, end, record in _parsed(records)
-            if end <= now
-        ]
+        found = [*self._unsure.values()][:most]
+        for live in self._live.values():
+            for record in live.values():
+                if len(found) >= most:
+                    return found
+                if record.latest_end + SILENCE_SECONDS <= now:
+                    found.append(record)
+        return found
+
+    async def sweep(self, records: Sequence[Record]) -> None:
+        """Delete such records, once what they mean has been done."""
+        await _in_batches(self._sweep, records)
+
+    async def _sweep(self, record: Record) -> None:
+        await self.end(record.role, record.name)
+        self._unsure.pop(record.name, None)
+
+    async def _of(self, role: str) -> dict[str, Record]:
+        live = self._live.get(role)
+        if live is not None:
+            return live
+        async with self._loading.setdefault(role, asyncio.Lock()):
+            if role not in self._live:
+                names = [] if self._all_known else await self._storage.list(f"{PREFIX}{role}/")
+                self._live[role] = {record.name: record for record in _read(role, names)}
+            return self._live[role]
 
     async def _load_all(self) -> None:
-        async with self._loading:
-            if self._all_known:
-                return
-            for folder in await self._storage.list(PREFIX):
-                role = folder.rstrip("/")
-                if role not in self._records:
-                    self._records[role] = await self._list(role)
-            self._all_known = True
-
-    async def _list(self, role: str) -> set[str]:
-        return set(await self._storage.list(f"{PREFIX}{role}/"))
+        if self._all_known:
+            return
+        roles = [folder.rstrip("/") for folder in await self._storage.list(PREFIX)]
+        await _in_batches(self._of, [role for role in roles if role not in self._live])
+        self._all_known = True
 
 
-def _parsed(records: set[str]) -> Iterator[tuple[int, int, str]]:
-    for record in records:
-        found = _NAME.fullmatch(record)
+async def _in_batches(act: Callable[[_Item], Awaitable[object]], items: Sequence[_Item]) -> None:
+    for start in range(0, len(items), _AT_ONCE):
+        await asyncio.gather(*(act(item) for item in items[start : start + _AT_ONCE]))
+
+
+def _read(role: str, names: Iterable[str]) -> Iterator[Record]:
+    for name in names:
+        found = _NAME.fullmatch(name)
         if found is not None:  # what another release wrote means nothing here, and must not keep a lease from ending
-            yield int(found[1]), int(found[2]), record
+            yield Record(role, int(found[1]), int(found[2]), name)

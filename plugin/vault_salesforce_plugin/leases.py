@@ -1,5 +1,6 @@
 """How long a lease may be, and whether its end makes the version due. PURE."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,9 +13,12 @@ from vault_salesforce_contract.published import PublishedCredential
 
 SECRET_TYPE = "salesforce_credential"  # noqa: S105 - the name of a kind of lease
 SUPERSEDED_SECONDS = 2.0
-UNSETTLED_SECONDS = 10.0
+UNSETTLED_SECONDS = 10.0  # at most, of a brief lease
 # The server takes 0 for "the mount's default", which is 32 days.
 _LEAST_SECONDS = 1.0
+# Between our look at the clock and the server's, the second may change. Whoever asks for the length that it had gets
+# all of it: the Vault Secrets Operator takes less for the lease's end, and restarts the pods.
+_SLACK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Lent:
         version: Which version of it.
         rotation_id: The rotation that made that version.
         max_ttl: Its longest possible length, in seconds from its first issue.
+        rule: The role's `rotate_on_lease_end` when it was lent; "" of a release that did not say.
         brief: It was lent while the version was due or being changed: its end triggers nothing.
         record: Its name among the live leases; "" where the role's rule needs none.
     """
@@ -34,8 +39,20 @@ class Lent:
     version: int
     rotation_id: str
     max_ttl: float
+    rule: str = ""
     brief: bool = False
     record: str = ""
+
+    @property
+    def triggers(self) -> bool:
+        """Whether its end may make the version due. A lease keeps to the rule that it was lent under: the set does not
+        know those that were lent under `never`, so that of several the first to end would be taken for the last.
+        """
+        return not self.brief and self.rule != "never"
+
+    def latest_end(self, issued: datetime) -> float:
+        """When it ends at the latest, in seconds since the epoch."""
+        return issued.timestamp() + self.max_ttl + _LEAST_SECONDS
 
     def to_internal(self) -> dict[str, Any]:
         """The lease's internal data."""
@@ -49,6 +66,7 @@ class Lent:
             version=int(data["version"]),
             rotation_id=str(data["rotation_id"]),
             max_ttl=float(data["max_ttl"]),
+            rule=str(data.get("rule", "")),
             brief=bool(data.get("brief")),
             record=str(data.get("record", "")),
         )
@@ -62,10 +80,17 @@ class Lent:
         return held is not None and held.version >= self.version and not self.is_current(held)
 
 
-def lend(role: str, held: PublishedCredential, *, brief: bool) -> Lent:
-    """What is lent of `held`; `brief` where the version is due or being changed."""
-    longest = min(held.ttl, UNSETTLED_SECONDS) if brief else held.max_ttl
-    return Lent(role, held.version, held.rotation_id, max_ttl=max(_LEAST_SECONDS, longest), brief=brief)
+def lend(role: str, held: PublishedCredential, *, brief: bool, longest: float) -> Lent:
+    """What is lent of `held`.
+
+    Args:
+        role: Whose credential.
+        held: The credential.
+        brief: The version is due or being changed.
+        longest: The mount's own bound, in seconds. Whatever it is later, this lease keeps to what it is now.
+    """
+    max_ttl = max(_LEAST_SECONDS, min(held.max_ttl, longest))
+    return Lent(role, held.version, held.rotation_id, max_ttl, held.rotate_on_lease_end, brief)
 
 
 def first_grant(lent: Lent, held: PublishedCredential, now: datetime) -> LeaseGrant:
@@ -75,16 +100,22 @@ def first_grant(lent: Lent, held: PublishedCredential, now: datetime) -> LeaseGr
         lent: What is lent.
         held: The credential that is handed out.
         now: The time of day.
+
+    Returns:
+        The role's `ttl`, within its `max_ttl`. Where the mount allows less, the server caps it and tells the client.
     """
+    ttl = max(_LEAST_SECONDS, min(_step(lent, held.ttl), held.max_ttl))
     return LeaseGrant(
-        ttl_seconds=max(_LEAST_SECONDS, min(held.ttl, lent.max_ttl)),
-        max_ttl_seconds=lent.max_ttl,
+        ttl_seconds=ttl,
+        max_ttl_seconds=min(ttl + _SLACK_SECONDS, lent.max_ttl) if lent.brief else lent.max_ttl,
         issued=now,
         internal_data=lent.to_internal(),
     )
 
 
-def renewed_grant(lent: Lent, lease: Lease, held: PublishedCredential | None, now: datetime) -> LeaseGrant:
+def renewed_grant(
+    lent: Lent, lease: Lease, held: PublishedCredential | None, now: datetime, *, unrest: bool
+) -> LeaseGrant:
     """The lease after a renewal: it always succeeds, for clients differ in what they do about a refusal.
 
     Args:
@@ -92,23 +123,37 @@ def renewed_grant(lent: Lent, lease: Lease, held: PublishedCredential | None, no
         lease: The lease as the server keeps it.
         held: What the plugin holds of the role now; None where it holds nothing.
         now: The time of day.
+        unrest: Whether the version is due or being changed now; asked for brief leases alone.
 
     Returns:
         Two seconds where there is something newer to read, so that the holder reads again; else the full length,
         within what was lent. Its MaxTTL ends with its TTL: the server gives a client the increment that it wishes for
         in place of the TTL, and only MaxTTL bounds that.
     """
-    issued = lease.issued or now
-    age = max(0.0, (now - issued).total_seconds())
     if lent.is_superseded(held):
-        ttl = SUPERSEDED_SECONDS
-        longest = age + ttl
-    else:
-        full = held.ttl if held else lease.ttl_seconds
-        ttl = max(_LEAST_SECONDS, min(full, lent.max_ttl - age))
-        # Whoever renews again and again at the end does not get past it: the server refuses then.
-        longest = min(age + ttl, lent.max_ttl + _LEAST_SECONDS)
-    return LeaseGrant(ttl_seconds=ttl, max_ttl_seconds=longest, issued=issued, internal_data=dict(lease.internal_data))
+        return ending_grant(lease, now)
+    age = _age(lease, now)
+    full = _step(lent, held.ttl if held else lease.ttl_seconds)
+    ttl = max(_LEAST_SECONDS, min(full, lent.max_ttl - age))
+    # Whoever renews again and again at the end does not get past it: the server refuses then.
+    longest = min(age + ttl + _SLACK_SECONDS, lent.max_ttl + _LEAST_SECONDS)
+    if lent.brief and not unrest:
+        # The change was withdrawn, and a lease that triggers something is to be had: this one goes to its end.
+        longest = _bounded(longest, lease)
+    return _renewed(lease, ttl, longest, now)
+
+
+def ending_grant(lease: Lease, now: datetime) -> LeaseGrant:
+    """The renewal of a lease whose holder is to read again.
+
+    Args:
+        lease: The lease as the server keeps it.
+        now: The time of day.
+
+    Returns:
+        Two seconds, and no further two for who renews within them: else a loop would keep the old version for a day.
+    """
+    return _renewed(lease, SUPERSEDED_SECONDS, _bounded(_age(lease, now) + SUPERSEDED_SECONDS, lease), now)
 
 
 def is_due(version: int, held: PublishedCredential | None, *, others: bool) -> bool:
@@ -122,3 +167,23 @@ def is_due(version: int, held: PublishedCredential | None, *, others: bool) -> b
     if held is None or held.deleted or held.version != version:
         return False
     return held.rotate_on_lease_end == "any" or (held.rotate_on_lease_end == "last" and not others)
+
+
+def _step(lent: Lent, ttl: float) -> float:
+    """How far one grant reaches: a brief lease goes on in short steps, so that its holder need not read each time."""
+    return min(ttl, UNSETTLED_SECONDS - _SLACK_SECONDS) if lent.brief else ttl
+
+
+def _age(lease: Lease, now: datetime) -> float:
+    """Seconds from the first issue, as the server counts them: from whole second to whole second."""
+    return max(0.0, math.floor(now.timestamp()) - math.floor((lease.issued or now).timestamp()))
+
+
+def _bounded(longest: float, lease: Lease) -> float:
+    """Not longer than the grant before allowed; 0 is a server's "it did not say"."""
+    return min(longest, lease.max_ttl_seconds) if lease.max_ttl_seconds else longest
+
+
+def _renewed(lease: Lease, ttl: float, longest: float, now: datetime) -> LeaseGrant:
+    """The whole lease anew: what is answered replaces what the server keeps."""
+    return LeaseGrant(ttl, longest, lease.issued or now, dict(lease.internal_data))

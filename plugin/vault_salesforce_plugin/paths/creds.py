@@ -8,28 +8,44 @@ from vault_plugin_sdk.logical.request import Caller, Lease, Operation
 from vault_plugin_sdk.logical.response import LeaseGrant, Response
 from vault_salesforce_contract.api.creds import CREDS
 from vault_salesforce_plugin.credentials import for_readers
-from vault_salesforce_plugin.leases import SECRET_TYPE, Lent, first_grant, lend, renewed_grant
+from vault_salesforce_plugin.leases import SECRET_TYPE, Lent, ending_grant, first_grant, lend, renewed_grant
 from vault_salesforce_plugin.mount import Mount
 
 
 async def read(mount: Mount, _: Caller, role: str) -> Response:
     """The credential under a lease: a brief one, which triggers nothing, while the version is about to be replaced."""
     mount.require_active()
-    held = await mount.held(role)
-    warnings = await mount.unrest(role, held)
-    now = mount.clock.now()
-    lent = lend(role, held, brief=bool(warnings))
-    if not lent.brief and held.rotate_on_lease_end == "last":
-        record = await mount.leases.add(role, held.version, now.timestamp() + lent.max_ttl)
-        lent = replace(lent, record=record)
+    longest = await mount.longest_lease_seconds()
+    while True:
+        held = await mount.held(role)
+        warnings = await mount.unrest(role, held)
+        now = mount.clock.now()
+        lent = lend(role, held, brief=bool(warnings), longest=longest)
+        if lent.brief or held.rotate_on_lease_end != "last":
+            break
+        lent = replace(lent, record=await mount.leases.add(role, held.version, lent.latest_end(now)))
+        try:
+            at_rest = await mount.is_at_rest(lent)
+        except BaseException:
+            mount.leases.disown(role, lent.record)
+            raise
+        # Storage took its time: what is due or replaced by now is not lent as if nothing had happened.
+        if at_rest:
+            break
+        await mount.end(lent)
     return Response(data=for_readers(held, now), warnings=warnings, lease=first_grant(lent, held, now))
 
 
 async def renew(mount: Mount, lease: Lease) -> LeaseGrant:
     """Always succeeds; two seconds are left where there is something newer to read."""
     mount.require_active()
-    lent = Lent.from_internal(lease.internal_data)
-    return renewed_grant(lent, lease, await mount.credentials.get(lent.role), mount.clock.now())
+    now = mount.clock.now()
+    try:
+        lent = Lent.from_internal(lease.internal_data)
+    except (KeyError, TypeError, ValueError):
+        return ending_grant(lease, now)
+    unrest = lent.brief and not await mount.is_at_rest(lent)
+    return renewed_grant(lent, lease, await mount.credentials.get(lent.role), now, unrest=unrest)
 
 
 async def revoke(mount: Mount, lease: Lease) -> None:
