@@ -7,7 +7,6 @@ from vault_plugin_sdk.framework.secret import Secret
 from vault_plugin_sdk.logical.request import Caller, Lease, Operation
 from vault_plugin_sdk.logical.response import LeaseGrant, Response
 from vault_salesforce_contract.api.creds import CREDS
-from vault_salesforce_plugin.credentials import for_readers
 from vault_salesforce_plugin.leases import SECRET_TYPE, Lent, ending_grant, first_grant, lend, renewed_grant
 from vault_salesforce_plugin.mount import Mount
 
@@ -33,7 +32,8 @@ async def read(mount: Mount, _: Caller, role: str) -> Response:
         if at_rest:
             break
         await mount.end(lent)
-    return Response(data=for_readers(held, now), warnings=warnings, lease=first_grant(lent, held, now))
+    # Without hints about time, whatever the role says: the lease is the hint, and an answer with both misleads agents.
+    return Response(data=held.for_readers(), warnings=warnings, lease=first_grant(lent, held, now))
 
 
 async def renew(mount: Mount, lease: Lease) -> LeaseGrant:

@@ -428,3 +428,12 @@ async def test_a_renewal_for_a_role_that_was_deleted_ends_soon(plugin):
     await plugin.publish(version=2, password="", deleted=True)
     assert (await plugin.renew(grant)).ttl_seconds == 2
     assert (await plugin.renew(replace(grant, max_ttl_seconds=2))).ttl_seconds == 2
+
+
+async def test_a_lease_is_the_only_hint_about_time_whatever_the_role_says(plugin):
+    await plugin.start()
+    await plugin.publish(rotation_period=86_400, next_rotation="2030-01-02T12:00:00Z")
+    hinted = (await plugin.ask("read", "static-creds/crm")).data
+    leased = (await plugin.ask("read", "creds/crm")).data
+    assert leased == {name: value for name, value in hinted.items() if name not in {"ttl", "rotation_period"}}
+    assert "ttl" in hinted
