@@ -23,7 +23,7 @@ from google.protobuf.message import Message
 from grpclib.client import Channel, Stream, StreamStreamMethod, UnaryUnaryMethod
 from grpclib.config import Configuration
 
-from vault_plugin_sdk.logical.storage import MemoryStorage
+from vault_plugin_sdk.logical.storage import MemoryStorage, Storage
 from vault_plugin_sdk.wire.grpclib_transport import start_server
 from vault_plugin_sdk.wire.handshake import COOKIE_NAME, COOKIE_VALUE
 from vault_plugin_sdk.wire.methods import Methods, RpcError, Status, Unary
@@ -46,20 +46,27 @@ def certificate_pem(pem: bytes) -> str:
     return pem[: pem.index(b"-----BEGIN PRIVATE KEY")].decode()
 
 
+class _RolledBack(Exception):  # noqa: N818 - how a transaction is left without its changes
+    """See `HostSide`."""
+
+
 class HostSide:
     """What the server offers one mount: storage in memory, and a view that the test may change.
 
     Attributes:
         storage: The mount's storage; `read_only` makes it a standby's.
+        lacks: Calls that this server does not have; by default what OpenBao lacks.
         replication_state: Answer of ReplicationState.
         calls: Paths of the calls that came in, in order.
     """
 
     def __init__(self) -> None:
         self.storage = MemoryStorage()
+        self.lacks: set[str] = set()
         self.replication_state = ACTIVE
         self.is_tainted = False
         self.calls: list[str] = []
+        self._transactions: dict[str, tuple[Storage, contextlib.AsyncExitStack]] = {}
 
     def methods(self) -> Methods:
         """The rows that the broker connection serves."""
@@ -68,6 +75,12 @@ class HostSide:
             "Storage/Put": (self._put, pb.StoragePutArgs, pb.StoragePutReply),
             "Storage/Delete": (self._delete, pb.StorageDeleteArgs, pb.StorageDeleteReply),
             "Storage/List": (self._list, pb.StorageListArgs, pb.StorageListReply),
+            "Storage/ListPage": (self._page, pb.StorageListPageArgs, pb.StorageListReply),
+            "Storage/IsTransactional": (self._is_transactional, pb.Empty, pb.StorageIsTransactionalReply),
+            "Storage/BeginTx": (self._begin, pb.Empty, pb.StorageBeginTxReply),
+            "Storage/BeginReadOnlyTx": (self._begin, pb.Empty, pb.StorageBeginTxReply),
+            "Storage/Commit": (self._commit, pb.StorageEndTxArgs, pb.StorageEndTxReply),
+            "Storage/Rollback": (self._roll_back, pb.StorageEndTxArgs, pb.StorageEndTxReply),
             "SystemView/ReplicationState": (self._replication_state, pb.Empty, pb.ReplicationStateReply),
             "SystemView/DefaultLeaseTTL": (self._ttl, pb.Empty, pb.TTLReply),
             "SystemView/MaxLeaseTTL": (self._ttl, pb.Empty, pb.TTLReply),
@@ -78,7 +91,11 @@ class HostSide:
                 pb.GeneratePasswordFromPolicyReply,
             ),
         }
-        return {f"/pb.{name}": Unary(self._counted(name, row[0]), row[1], row[2]) for name, row in rows.items()}
+        return {
+            f"/pb.{name}": Unary(self._counted(name, row[0]), row[1], row[2])
+            for name, row in rows.items()
+            if name not in self.lacks
+        }
 
     def _counted(self, name: str, handler: Any) -> Any:
         async def handle(request: Message, _: Mapping[str, str]) -> Message:
@@ -87,18 +104,48 @@ class HostSide:
 
         return handle
 
+    def _storage(self, args: Any) -> Storage:
+        return self._transactions[args.txn][0] if args.txn else self.storage
+
     async def _get(self, args: pb.StorageGetArgs) -> pb.StorageGetReply:
-        value = await self.storage.get(args.key)
+        value = await self._storage(args).get(args.key)
         return pb.StorageGetReply(entry=None if value is None else pb.StorageEntry(key=args.key, value=value))
 
     async def _put(self, args: pb.StoragePutArgs) -> pb.StoragePutReply:
-        return pb.StoragePutReply(err=await self._said(self.storage.put(args.entry.key, args.entry.value)))
+        return pb.StoragePutReply(err=await self._said(self._storage(args).put(args.entry.key, args.entry.value)))
 
     async def _delete(self, args: pb.StorageDeleteArgs) -> pb.StorageDeleteReply:
-        return pb.StorageDeleteReply(err=await self._said(self.storage.delete(args.key)))
+        return pb.StorageDeleteReply(err=await self._said(self._storage(args).delete(args.key)))
 
     async def _list(self, args: pb.StorageListArgs) -> pb.StorageListReply:
-        return pb.StorageListReply(keys=await self.storage.list(args.prefix))
+        return pb.StorageListReply(keys=await self._storage(args).list(args.prefix))
+
+    async def _page(self, args: pb.StorageListPageArgs) -> pb.StorageListReply:
+        keys = await self._storage(args).page(args.prefix, after=args.after, limit=args.limit)
+        return pb.StorageListReply(keys=keys)
+
+    async def _is_transactional(self, _: pb.Empty) -> pb.StorageIsTransactionalReply:
+        return pb.StorageIsTransactionalReply(transactional=True)
+
+    async def _begin(self, _: pb.Empty) -> pb.StorageBeginTxReply:
+        stack = contextlib.AsyncExitStack()
+        try:
+            storage = await stack.enter_async_context(self.storage.transaction())
+        except Exception as exc:  # noqa: BLE001 - errors of storage travel as text
+            return pb.StorageBeginTxReply(err=str(exc))
+        number = f"txn-{len(self.calls)}"
+        self._transactions[number] = (storage, stack)
+        return pb.StorageBeginTxReply(txn=number)
+
+    async def _commit(self, args: pb.StorageEndTxArgs) -> pb.StorageEndTxReply:
+        _, stack = self._transactions.pop(args.txn)
+        return pb.StorageEndTxReply(err=await self._said(stack.aclose()))
+
+    async def _roll_back(self, args: pb.StorageEndTxArgs) -> pb.StorageEndTxReply:
+        _, stack = self._transactions.pop(args.txn)
+        with contextlib.suppress(_RolledBack):
+            await stack.__aexit__(_RolledBack, _RolledBack(), None)
+        return pb.StorageEndTxReply()
 
     async def _replication_state(self, _: pb.Empty) -> pb.ReplicationStateReply:
         return pb.ReplicationStateReply(state=self.replication_state)

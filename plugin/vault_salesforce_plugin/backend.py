@@ -22,9 +22,9 @@ current version ends, the version is due: the password does not outlive the leas
 
 PATHS = (static_creds.PATH, creds.PATH, version.PATH, info.PATH, sidecar.PATH, published.PATH)
 SPECIAL = SpecialPaths(
-    # So that a broad policy such as `sf/*` does not make its holder a sidecar.
-    root=("sidecar/*", "published/*"),
-    seal_wrap=(f"{credentials.PREFIX}*",),
+    # So that a broad policy such as `sf/*` neither makes its holder a sidecar nor breaks the glass.
+    root=("sidecar/*", "published/*", "reveal/*"),
+    seal_wrap=(credentials.PREFIX,),
 )
 
 

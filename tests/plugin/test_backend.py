@@ -9,8 +9,8 @@ from vault_salesforce_plugin.backend import SalesforceBackend
 
 def test_sidecars_and_published_credentials_are_root_paths_and_secrets_are_wrapped_by_the_seal():
     special = SalesforceBackend().special
-    assert special.root == ("sidecar/*", "published/*")
-    assert special.seal_wrap == ("credentials/*",)
+    assert special.root == ("sidecar/*", "published/*", "reveal/*")
+    assert special.seal_wrap == ("credentials/",)
     assert special.unauthenticated == ()
 
 
@@ -32,6 +32,16 @@ async def test_help_tells_of_every_path_forwarded_ones_too(plugin):
     assert "expected_version" in (await plugin.ask("help", "rotate/crm")).data["help"]
     with pytest.raises(CallerError):
         await plugin.ask("help", "nothing/of/the/kind")
+
+
+async def test_the_openapi_document_tells_what_may_be_asked_of_every_path_forwarded_ones_too(plugin):
+    await plugin.start()
+    paths = (await plugin.ask("help", "")).data["openapi"]["paths"]
+    for description in api.TABLE:
+        assert {"get", "post", "delete"} & set(paths[f"/{description.pattern}"]), description.pattern
+    assert set(paths["/static-roles/{name}"]) >= {"get", "post", "delete", "x-vault-createSupported"}
+    assert "get" in paths["/static-roles/"]
+    assert paths["/published/{role}"]["x-vault-sudo"]
 
 
 def test_every_path_that_the_contract_gives_the_plugin_is_answered_by_it():

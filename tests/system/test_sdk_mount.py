@@ -1,224 +1,294 @@
-"""The SDK under the real server: a tiny engine, registered, mounted and driven through the HTTP API."""
+"""The SDK under real servers: a tiny engine, registered, mounted and driven through the HTTP API."""
 
-import hashlib
+import http.client
 import json
 import os
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-import urllib.error
-import urllib.request
+import urllib.parse
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
+from dev_server import DevServer, dev_server
+from servers import BOTH, NEWEST
 from wire_host import EXAMPLE
 
 NAME = "vault-plugin-secrets-example"
-PATIENCE_SECONDS = 30
+VERSION = "v0.3.1"
 
 pytestmark = pytest.mark.system
 
 
-class Bao:
-    """A dev server of its own, with its own HOME, on two neighbouring ports."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.plugins = directory / "plugins"
-        self.plugins.mkdir()
-        self.log = directory / "server.log"
-        self._changed = threading.Event()
-        for _ in range(5):
-            if self._start():
-                return
-        pytest.fail(f"the server did not start:\n{self.log.read_text()}")
-
-    def _start(self) -> bool:
-        port = _free_pair()
-        self.address = f"http://127.0.0.1:{port}"
-        config = self.directory / "extra.hcl"
-        config.write_text(f'plugin_directory = "{self.plugins}"\n')
-        command = [shutil.which("bao", path=str(Path(sys.executable).parent)) or "bao", "server", "-dev"]
-        command += ["-dev-no-store-token", "-dev-root-token-id=root", f"-dev-listen-address=127.0.0.1:{port}"]
-        command += [f"-config={config}", "-log-level=debug"]
-        environ = {"HOME": str(self.directory), "TMPDIR": str(self.directory), "PATH": os.environ["PATH"]}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        return self.eventually(lambda: self.process.poll() is not None or self._ready()) and self.process.poll() is None
-
-    def _ready(self) -> bool:
-        try:
-            return "secret/" in self.call("GET", "sys/mounts")[1]["data"]
-        except OSError:
-            return False
-
-    def eventually(self, fact: Any, seconds: float = PATIENCE_SECONDS) -> bool:
-        """Wait until `fact()` is true; the server offers nothing to wait on."""
-        deadline = time.monotonic() + seconds
-        while not fact():
-            if time.monotonic() > deadline:
-                return False
-            self._changed.wait(0.05)
-        return True
-
-    def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        """One request; status and decoded body."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - our own server on loopback
-            f"{self.address}/v1/{path}", data, {"X-Vault-Token": "root"}, method=method
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as reply:  # noqa: S310 - as above
-                status, text = reply.status, reply.read()
-        except urllib.error.HTTPError as refused:
-            with refused:
-                status, text = refused.code, refused.read()
-        return status, json.loads(text) if text else None
-
-    def register(self, launcher: str) -> None:
-        """Put a launcher into the plugin directory and register it."""
-        path = self.plugins / NAME
-        path.write_text(launcher)
-        path.chmod(0o755)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        body = {"command": NAME, "sha256": digest, "version": "v0.3.1"}
-        status, answer = self.call("PUT", f"sys/plugins/catalog/secret/{NAME}", body)
-        assert status == 204, answer
-
-    def mount(self, path: str) -> None:
-        """Mount the example."""
-        status, answer = self.call("POST", f"sys/mounts/{path}", {"type": NAME})
-        assert status == 204, f"{answer}\n{self.log.read_text()[-4000:]}"
-
-    def plugin_pids(self) -> set[int]:
-        """Processes that run the launcher of this server."""
-        found = set()
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    if str(self.plugins / NAME).encode() in (entry / "cmdline").read_bytes():
-                        found.add(int(entry.name))
-                except OSError:
-                    continue
-        return found
-
-    def stop(self) -> None:
-        """End the server, and whatever it left behind."""
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE_SECONDS)
-        finally:
-            self.process.kill()
-            self.process.wait()
-            for pid in self.plugin_pids():
-                os.kill(pid, signal.SIGKILL)
+def registered(server: DevServer) -> DevServer:
+    """The server with the example in its catalog."""
+    answer = server.register(NAME, EXAMPLE, VERSION)
+    assert answer.status == 204, answer.body
+    return server
 
 
-def _free_pair() -> int:
-    """A free port whose neighbour is free too: a dev server takes both."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
+@pytest.fixture(scope="module", params=BOTH)
+def bao(request: pytest.FixtureRequest) -> Iterator[DevServer]:
+    """A server with the example mounted at `ex`, for tests that leave it as it was."""
+    with dev_server(BOTH[request.param]) as server:
+        through = {"passthrough_request_headers": ["X-Mine"], "allowed_response_headers": ["X-Engine"]}
+        registered(server).mount("ex", NAME, **through)
+        yield server
 
 
 @pytest.fixture
-def bao() -> Iterator[Bao]:
-    with tempfile.TemporaryDirectory(prefix="bao-") as directory:
-        server = Bao(Path(directory))
-        try:
-            server.register(
-                f"#!{sys.executable} -I\nimport runpy\nrunpy.run_path({str(EXAMPLE)!r}, run_name='__main__')\n"
-            )
-            yield server
-        finally:
-            server.stop()
+def own() -> Iterator[DevServer]:
+    """A server for a test that breaks things."""
+    with dev_server(NEWEST) as server:
+        yield registered(server)
 
 
-def test_an_engine_serves_storage_leases_errors_and_help(bao: Bao) -> None:
-    bao.mount("ex")
+def test_an_engine_serves_storage_leases_errors_and_help(bao):
+    assert bao.call("POST", "ex/kv/one/a", {"colour": "blue"}).status == 204
+    assert bao.call("GET", "ex/kv/one/a").data == {"colour": "blue"}
+    assert bao.call("LIST", "ex/kv/one/").data == {"keys": ["a"]}
+    assert bao.call("GET", "ex/kv/one/none").status == 404
 
-    assert bao.call("POST", "ex/kv/a", {"colour": "blue"})[0] == 204
-    assert bao.call("GET", "ex/kv/a")[1]["data"] == {"colour": "blue"}
-    assert bao.call("LIST", "ex/kv/")[1]["data"] == {"keys": ["a"]}
-    assert bao.call("GET", "ex/kv/none")[0] == 404
-
-    lease = bao.call("GET", "ex/leased")[1]
+    lease = bao.call("GET", "ex/leased").body
     assert lease["renewable"]
     assert lease["lease_duration"] == 60
-    renewed = bao.call("PUT", "sys/leases/renew", {"lease_id": lease["lease_id"], "increment": 30})
-    assert renewed[1]["lease_duration"] == 30, renewed
-    assert bao.call("PUT", "sys/leases/renew", {"lease_id": lease["lease_id"], "increment": 20})[0] == 200
-    assert bao.call("PUT", "sys/leases/revoke", {"lease_id": lease["lease_id"], "sync": True})[0] == 204
-    assert "revoked 7" in bao.call("GET", "ex/seen")[1]["data"]["seen"]
+    for increment in (30, 20):
+        renewed = bao.call("PUT", "sys/leases/renew", {"lease_id": lease["lease_id"], "increment": increment})
+        assert renewed.body["lease_duration"] == increment, renewed
+    assert bao.call("PUT", "sys/leases/revoke", {"lease_id": lease["lease_id"], "sync": True}).status == 204
+    assert "revoked 7" in bao.call("GET", "ex/seen").data["seen"]
 
-    assert bao.call("GET", "ex/caller-error") == (
-        404,
-        {"errors": ["no such role; create it"], "code": "role_unknown", "remedy": "create it"},
-    )
-    assert bao.call("GET", "ex/transient-error")[1]["retry_after_seconds"] == 3
-    status, answer = bao.call("GET", "ex/bug")
-    assert (status, list(answer)) == (500, ["errors"])
-    assert bao.call("GET", "ex/accepted") == (202, {"state": "rotating"})
-    assert bao.call("POST", "ex/kv/a", {"x": "y" * 2_000_000})[0] == 400
-    assert bao.call("POST", "ex/echo", {})[1]["warnings"] == ["mind the gap"]
-    assert len(bao.call("GET", "ex/big/5000000")[1]["data"]["text"]) == 5_000_000
-    assert "An example." in bao.call("GET", "ex?help=1")[1]["help"]
+    refused = bao.call("GET", "ex/caller-error")
+    assert refused.status == 404
+    assert refused.body == {"errors": ["no such role; create it"], "code": "role_unknown", "remedy": "create it"}
+    assert bao.call("GET", "ex/transient-error").body["retry_after_seconds"] == 3
+    broken = bao.call("GET", "ex/bug")
+    assert (broken.status, list(broken.body)) == (500, ["errors"])
+    accepted = bao.call("GET", "ex/accepted")
+    assert (accepted.status, accepted.body) == (202, {"state": "rotating"})
+    assert bao.call("POST", "ex/kv/one/a", {"x": "y" * 2_000_000}).status == 400
+    assert bao.call("POST", "ex/echo", {}).body["warnings"] == ["mind the gap"]
+    assert bao.call("PUT", "ex/echo").data["data"] == {}
+    assert len(bao.call("GET", "ex/big/5000000").data["text"]) == 5_000_000
     assert "hunter2" not in bao.log.read_text()
 
 
-def test_nothing_that_is_printed_or_logged_brings_the_server_down(bao: Bao) -> None:
-    bao.mount("ex")
+def test_operations_and_parameters_arrive_as_they_were_meant(bao):
+    colour = {"colour": "red"}
+    assert bao.call("POST", "ex/items/new", colour).data["operation"] == "create"
+    assert bao.call("POST", "ex/items/old", colour).data["operation"] == "update"
+    assert bao.call("POST", "ex/items/unknown", colour).data["operation"] == "update"
+    written = bao.call("POST", "ex/items/old", colour | {"period": "24h", "tags": "a, b", "pin": 7}).data
+    assert (written["period"], written["tags"], written["pin"]) == (86_400, ["a", "b"], True)
+
+    merge = {"Content-Type": "application/merge-patch+json"}
+    patched = bao.call("PATCH", "ex/items/old", {"period": None, "tags": ["c"]}, headers=merge).data
+    assert patched == {"operation": "patch", "name": "old", "period": 60, "tags": ["c"]}
+
+    assert bao.call("GET", "ex/items/old?tags=a&tags=b").data["tags"] == ["a", "b"]
+    assert bao.call("GET", "ex/items/old?tags=a,b").data["tags"] == ["a", "b"]
+    listed = bao.call("GET", "ex/items?list=true&tags=x").data
+    assert listed == {"keys": ["a", "b"], "key_info": {"a": {"tags": ["x"]}}}
+    assert bao.call("GET", "ex/items/old?oddity=1").body["warnings"] == ["unknown field 'oddity'"]
+
+    faults = bao.call("POST", "ex/items/old", {"colour": "green", "period": "-1h"})
+    assert faults.status == 400
+    assert "colour must be one of red, blue" in faults.body["errors"][0]
+    assert "period must be a duration" in faults.body["errors"][0]
+
+    for path, method in (("items/", "SCAN"), ("items/old", "HEAD"), ("kv/a", "HEAD"), ("kv/", "SCAN")):
+        assert bao.call(method, f"ex/{path}").status == 405
+    assert bao.call("GET", "ex/kv/a").status == 404
+
+
+def test_the_document_is_merged_under_the_path_of_the_mount(bao):
+    merged = bao.call("GET", "sys/internal/specs/openapi").body
+    paths = {path: item for path, item in merged["paths"].items() if path.startswith("/ex/")}
+    assert set(paths) == {"/ex/items/{name}", "/ex/items/"}
+
+    item = paths["/ex/items/{name}"]
+    assert item["x-vault-createSupported"] is True
+    assert [parameter["name"] for parameter in item["parameters"]] == ["name"]
+    body = item["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["required"] == ["colour"]
+    assert body["properties"]["colour"]["enum"] == ["red", "blue"]
+    assert body["properties"]["period"] == {
+        "type": "string",
+        "format": "duration",
+        "default": "60s",
+        "description": "How often.",
+    }
+    assert body["properties"]["tags"]["items"] == {"type": "string"}
+    assert body["properties"]["pin"]["x-vault-displayAttrs"] == {"sensitive": True}
+    assert item["get"]["operationId"] == f"{NAME}-read-items-name"
+    listed = paths["/ex/items/"]["get"]
+    assert ("list", True) in {(parameter["name"], parameter.get("required")) for parameter in listed["parameters"]}
+
+    everything = [op for paths in merged["paths"].values() for op in paths.values() if isinstance(op, dict)]
+    ids = [operation["operationId"] for operation in everything if operation.get("operationId", "").startswith(NAME)]
+    assert len(ids) == len(set(ids)) == 4
+
+    help_of_mount, help_of_path = bao.call("GET", "ex?help=1").body, bao.call("GET", "ex/items/x?help=1").body
+    assert "An example." in help_of_mount["help"]
+    assert "colour (string, red | blue, required)" in help_of_path["help"]
+    assert set(help_of_path["openapi"]["paths"]) == {"/items/{name}", "/items/"}
+
+
+def test_answers_are_wrapped_for_who_asks_and_where_the_engine_wants_it(bao):
+    asked = bao.call("GET", "ex/kv/none", headers={"X-Vault-Wrap-TTL": "60s"})
+    assert asked.status == 404
+    bao.call("POST", "ex/kv/wrap", {"a": 1})
+    asked = bao.call("GET", "ex/kv/wrap", headers={"X-Vault-Wrap-TTL": "60s"}).body
+    assert (asked["data"], asked["wrap_info"]["ttl"]) == (None, 60)
+    assert bao.call("POST", "sys/wrapping/unwrap", token=asked["wrap_info"]["token"]).data == {"a": 1}
+
+    wanted = bao.call("GET", "ex/wrapped").body
+    assert (wanted["data"], wanted["wrap_info"]["ttl"]) == (None, 90)
+    token = wanted["wrap_info"]["token"]
+    assert bao.call("POST", "sys/wrapping/unwrap", token=token).data == {"password": "pa55"}
+    assert bao.call("POST", "sys/wrapping/unwrap", token=token).status == 400
+
+
+def test_headers_pass_in_both_directions_as_far_as_the_mount_lets_them(bao):
+    answer = bao.call("GET", "ex/headers", headers={"X-Mine": "1", "X-Other": "2"})
+    assert answer.data == {"headers": {"X-Mine": ["1"]}, "wrap": 0}
+    assert answer.headers.get_all("X-Engine") == ["a", "b"]
+
+
+def test_special_paths_are_the_servers_business(bao):
+    policy = 'path "ex/*" { capabilities = ["read"] }'
+    bao.call("PUT", "sys/policies/acl/reader", {"policy": policy})
+    bao.call("PUT", "sys/policies/acl/guard", {"policy": policy.replace('["read"]', '["read", "sudo"]')})
+    reader, guard = (
+        bao.call("POST", "auth/token/create", {"policies": [name]}).body["auth"]["client_token"]
+        for name in ("reader", "guard")
+    )
+
+    assert bao.call("GET", "ex/guarded/a", token=reader).status == 403
+    assert bao.call("GET", "ex/guarded/a", token=guard).data == {"reached": "guarded/a"}
+    assert bao.call("GET", "ex/open", token="").data == {"reached": "open"}
+    assert bao.call("GET", "ex/echo", token="").status == 403
+
+
+def test_another_name_of_a_path_is_resolved_before_the_policy_is_asked(bao):
+    """A server of 2.6 does not ask; the engine gets the name as it was given."""
+    bao.call("POST", "ex/kv/known", {"a": 1})
+    policy = 'path "ex/kv/known" { capabilities = ["read"] }'
+    bao.call("PUT", "sys/policies/acl/known", {"policy": policy})
+    token = bao.call("POST", "auth/token/create", {"policies": ["known"]}).body["auth"]["client_token"]
+
+    answer = bao.call("GET", "ex/alias/KNOWN", token=token)
+    broken = bao.call("GET", "ex/boom")
+
+    asks = bao.binary == NEWEST
+    assert answer.status == (200 if asks else 403)
+    assert not asks or answer.data == {"a": 1}
+    assert broken.status == 404
+
+
+def test_the_server_answers_what_an_engine_asks(bao):
+    seen = bao.call("GET", "ex/system/all").data
+    assert seen["state"] == [12288, False, False]
+    assert seen["ttls"] == [2_764_800, 2_764_800]
+    assert seen["version"].startswith("2.")
+    assert len(seen["where"][2]) == 36
+
+    absent = bao.call("GET", "ex/system/absent").data["said"]
+    assert absent == ["the server has no /pb.SystemView/GenerateIdentityToken"] * 2
+    bao.call("PUT", "sys/policies/password/p", {"policy": 'length = 9 rule "charset" { charset = "ab" }'})
+    assert set(bao.call("GET", "ex/policy/p").data["password"]) <= {"a", "b"}
+    assert bao.call("GET", "ex/policy/missing").status == 500
+
+
+def test_the_entity_behind_a_caller_is_told(bao):
+    bao.call("PUT", "sys/policies/acl/entity", {"policy": 'path "ex/system/*" { capabilities = ["read"] }'})
+    bao.call("POST", "sys/auth/userpass", {"type": "userpass"})
+    bao.call("POST", "auth/userpass/users/alice", {"password": "alice-1", "token_policies": "entity"})
+    login = bao.call("POST", "auth/userpass/login/alice", {"password": "alice-1"}, token="").body["auth"]
+    bao.call("POST", "identity/group", {"name": "crm", "member_entity_ids": [login["entity_id"]]})
+
+    told = bao.call("GET", "ex/system/entity", token=login["client_token"]).data
+
+    assert told["aliases"] == ["alice"]
+    assert told["name"].startswith("entity_")
+    assert told["groups"] == ["crm"]
+    assert bao.call("GET", "ex/system/entity").data == {"name": None, "aliases": [], "groups": []}
+
+
+def test_transactions_are_whole_and_lists_come_in_pages(bao):
+    for key in ("kv/p1", "kv/p2", "kv/p3"):
+        bao.call("POST", f"ex/{key}", {})
+    assert bao.call("LIST", "ex/page?after=p0").data == {"keys": ["p1", "p2"]}
+    assert bao.call("LIST", "ex/page?after=p2").data["keys"][0] == "p3"
+
+    ends = {}
+    for end in ("commit", "error", "conflict"):
+        bao.call("DELETE", "ex/kv/in")
+        ends[end] = bao.call("GET", f"ex/transaction/{end}").data
+    assert all(one["is"] and one["inside"] and not one["outside"] for one in ends.values())
+    assert (ends["commit"]["said"], ends["commit"]["after"]) == ("", True)
+    assert (ends["error"]["said"], ends["error"]["after"]) == ("rolled back", False)
+    assert ends["conflict"]["said"] == "transaction commit failed"
+
+
+def test_a_handler_is_cancelled_when_its_client_goes_away(bao):
+    where = urllib.parse.urlsplit(bao.address)
+    client = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
+    client.request("GET", "/v1/ex/sleep/30", headers={"X-Vault-Token": "root"})
+    assert bao.eventually(lambda: "asleep" in bao.call("GET", "ex/seen").data["seen"])
+    assert "cancelled" not in bao.call("GET", "ex/seen").data["seen"]
+
+    client.close()
+
+    assert bao.eventually(lambda: "cancelled" in bao.call("GET", "ex/seen").data["seen"])
+
+
+def test_a_registration_that_names_another_version_is_refused(bao):
+    refused = bao.register(NAME, EXAMPLE, "v9.9.9")
+    assert refused.status == 400
+    catalog = bao.call("GET", "sys/plugins/catalog/secret?list=true").data
+    versions = [one["version"] for one in catalog.get("detailed", []) if one["name"] == NAME]
+    assert set(versions) <= {VERSION}
+    mounted = bao.call("GET", "sys/mounts").data["ex/"]
+    assert mounted["running_plugin_version"] == VERSION
+
+
+def test_nothing_that_is_printed_or_logged_brings_the_server_down(own):
+    own.mount("ex", NAME)
     fatal = json.dumps({"@message": 5, "@level": {}, "@timestamp": []})
 
     for way in ("print", "descriptor", "log"):
-        assert bao.call("POST", "ex/print", {"way": way, "text": fatal})[0] == 204
-    assert bao.call("POST", "ex/print", {"way": "log", "text": "a\nlong\n" + "é" * 200_000})[0] == 204
+        assert own.call("POST", "ex/print", {"way": way, "text": fatal}).status == 204
+    assert own.call("POST", "ex/print", {"way": "log", "text": "a\nlong\n" + "é" * 200_000}).status == 204
 
-    assert bao.eventually(lambda: bao.log.read_text().count(fatal) == 3)
-    assert bao.call("GET", "sys/health")[0] == 200
+    assert own.eventually(lambda: own.log.read_text().count(fatal) == 3)
+    assert own.call("GET", "sys/health").status == 200
 
 
-def test_two_mounts_share_a_process_that_comes_back_after_a_crash(bao: Bao) -> None:
-    bao.mount("one")
-    bao.mount("two")
-    bao.call("POST", "one/kv/a", {"n": 1})
-    bao.call("POST", "two/kv/a", {"n": 2})
-    (pid,) = bao.plugin_pids()
+def test_two_mounts_share_a_process_that_comes_back_after_a_crash(own):
+    own.mount("one", NAME)
+    own.mount("two", NAME)
+    own.call("POST", "one/kv/a", {"n": 1})
+    own.call("POST", "two/kv/a", {"n": 2})
+    (pid,) = own.plugin_pids()
 
     os.kill(pid, signal.SIGKILL)
-    assert bao.eventually(lambda: bao.call("GET", "one/kv/a")[0] == 200)
-    assert bao.eventually(lambda: bao.call("GET", "two/kv/a")[0] == 200)
-    assert bao.call("GET", "one/kv/a")[1]["data"] == {"n": 1}
-    assert bao.call("GET", "two/kv/a")[1]["data"] == {"n": 2}
+    assert own.eventually(lambda: own.call("GET", "one/kv/a").status == 200)
+    assert own.eventually(lambda: own.call("GET", "two/kv/a").status == 200)
+    assert own.call("GET", "one/kv/a").data == {"n": 1}
+    assert own.call("GET", "two/kv/a").data == {"n": 2}
 
-    assert bao.call("PUT", "sys/plugins/reload/backend", {"mounts": ["one"]})[0] in {200, 204}
-    assert bao.call("GET", "one/kv/a")[0] == 200
-    assert bao.eventually(lambda: bao.call("GET", "two/kv/a")[0] == 200)
-    (after,) = bao.plugin_pids()
+    assert own.call("PUT", "sys/plugins/reload/backend", {"mounts": ["one"]}).status in {200, 204}
+    assert own.call("GET", "one/kv/a").status == 200
+    assert own.eventually(lambda: own.call("GET", "two/kv/a").status == 200)
+    (after,) = own.plugin_pids()
     assert after != pid
 
 
-def test_a_killed_server_leaves_no_plugin_behind(bao: Bao) -> None:
-    bao.mount("ex")
-    assert bao.plugin_pids()
+def test_a_killed_server_leaves_no_plugin_behind(own):
+    own.mount("ex", NAME)
+    assert own.plugin_pids()
 
-    bao.process.kill()
-    bao.process.wait()
+    own.process.kill()
+    own.process.wait()
 
-    assert bao.eventually(lambda: not bao.plugin_pids())
-    assert not list(bao.directory.glob("vault-plugin-*"))
+    assert own.eventually(lambda: not own.plugin_pids())
+    assert not list(own.directory.glob("vault-plugin-*"))

@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from vault_plugin_sdk.framework.help import backend_help, find, path_help
+from vault_plugin_sdk.framework.openapi import Documented, document
 from vault_plugin_sdk.framework.path import Description, Path, Router
 from vault_plugin_sdk.framework.secret import TYPE_KEY, Secret
 from vault_plugin_sdk.logical.errors import CallerError, ForwardToActive, InternalError
@@ -15,16 +17,20 @@ from vault_plugin_sdk.logical.response import Response
 from vault_plugin_sdk.logical.storage import Storage
 from vault_plugin_sdk.logical.system import PERFORMANCE_STANDBY, SystemView
 
+# OpenBao's alone, and rare: a `fallback` that has not heard of them must not take them for a write.
+_ONLY_BY_TABLE = frozenset({Operation.SCAN, Operation.HEADER})
+_request: ContextVar[Request] = ContextVar("request")
+
 
 @dataclass(frozen=True)
 class SpecialPaths:
-    """Paths that the server treats in its own way; a trailing `*` makes a prefix.
+    """What the server treats in its own way.
 
     Attributes:
-        root: The caller's policy must grant `sudo`.
-        seal_wrap: Storage keys that are wrapped by the seal.
-        unauthenticated: No token is asked for.
-        local: Storage keys that are not replicated.
+        root: Paths for which the caller's policy must grant `sudo`; a trailing `*` makes a prefix, `+` is a segment.
+        unauthenticated: Paths for which no token is asked, likewise.
+        seal_wrap: Keys of the storage that are wrapped by the seal; a trailing `/` makes a prefix.
+        local: Keys of the storage that are not replicated to other clusters, likewise.
     """
 
     root: tuple[str, ...] = ()
@@ -44,7 +50,12 @@ class Backend:
         storage: The mount's storage, from `attach` on.
         system: The server's view, from `attach` on.
         standby: Whether this node may only read, as `initialize` found it.
+        max_request_bytes: A longer request is refused before it is decoded; a subclass may set it.
+        request_limit_seconds: How long a request may take, since no server sets a limit; likewise.
     """
+
+    max_request_bytes = 1024 * 1024
+    request_limit_seconds = 60.0
 
     storage: Storage
     system: SystemView
@@ -64,7 +75,10 @@ class Backend:
         self.special = special or SpecialPaths()
         self.introduction = introduction
         own = [path.description for path in self.router.paths]
-        self.descriptions = (*own, *(item for item in described if item not in own))
+        others = [item for item in described if item not in own]
+        self.descriptions = (*own, *others)
+        self._documented = [Documented(path.description, path.operations) for path in self.router.paths]
+        self._documented += [Documented(item, item.operations) for item in others]
         self.standby = False
 
     async def setup(self, config: Mapping[str, str]) -> None:
@@ -94,9 +108,25 @@ class Backend:
         """
         return None
 
+    def resolve_path(self, path: str) -> str | None:
+        """The path that `path` is another name of, and that policies are to be checked on; None leaves it as it is.
+
+        Newer servers ask before every request, and for it a token is not needed: answered as `exists` is. A server that
+        does not ask sends the path as it was given, so handlers must take both.
+        """
+        return None
+
     async def fallback(self, request: Request) -> Response | None:
-        """A request that no path of the table matches."""
+        """A request that no path of the table matches; any operation but `scan` and `header`."""
         raise CallerError(f"there is no path {request.path!r} at this mount", status=HTTPStatus.NOT_FOUND)
+
+    @property
+    def request(self) -> Request:
+        """The request that is being answered: its headers, and what else handlers are not passed.
+
+        Raises: LookupError: None is: in `setup`, `initialize`, `invalidate` and `cleanup`.
+        """
+        return _request.get()
 
     def require_active(self) -> None:
         """Raises `ForwardToActive` on a standby: call it before any side effect."""
@@ -109,9 +139,10 @@ class Backend:
         Returns: None where there is nothing to say: 204 for a write, 404 for a read.
         Raises: EngineError: told to the caller. ForwardToActive: repeated on the active node.
         """
+        _request.set(request)
         match request.operation:
             case Operation.HELP:
-                return self.help(request.path)
+                return self.help(request.path, request.data.get("requestResponsePrefix"))
             case Operation.RENEW:
                 secret, lease = self._leased(request)
                 return Response(lease=await secret.renew(self, lease))
@@ -124,6 +155,8 @@ class Backend:
                     await self.periodic()
                 return None
         if self.router.find(request.path, request.operation) is None:
+            if request.operation in _ONLY_BY_TABLE:
+                raise CallerError(f"{request.operation} is not supported", status=HTTPStatus.METHOD_NOT_ALLOWED)
             return await self.fallback(request)
         found = self.router.resolve(request)
         answer = found.call(self, request.caller)
@@ -132,14 +165,27 @@ class Backend:
             return None  # of a read it says "not there", which a warning would turn into an answer
         return found.answer(response)
 
-    def help(self, path: str) -> Response:
-        """The texts of path-help."""
-        if not path:
-            return Response(data={"help": backend_help(self.introduction, self.descriptions)})
-        description = find(self.descriptions, path)
-        if description is None:
-            raise CallerError(f"there is no path {path!r} at this mount", status=HTTPStatus.NOT_FOUND)
-        return Response(data={"help": path_help(description)})
+    def help(self, path: str, prefix: object = None) -> Response:
+        """Path-help, and the OpenAPI document: of the whole mount where `path` is empty, else of that path.
+
+        Args:
+            path: Below the mount.
+            prefix: What the ids of the document's operations begin with, if the server says so.
+        """
+        described, text = self._documented, backend_help(self.introduction, self.descriptions)
+        if path:
+            description = find(self.descriptions, path)
+            if description is None:
+                raise CallerError(f"there is no path {path!r} at this mount", status=HTTPStatus.NOT_FOUND)
+            described, text = [one for one in described if one.description is description], path_help(description)
+        openapi = document(
+            described,
+            title=next(iter(self.introduction.strip().splitlines()), "") or type(self).__name__,
+            prefix=prefix if isinstance(prefix, str) else "",
+            root=self.special.root,
+            unauthenticated=self.special.unauthenticated,
+        )
+        return Response(data={"help": text, "see_also": None, "openapi": openapi})
 
     def _leased(self, request: Request) -> tuple[Secret, Any]:
         kind = str(request.lease.internal_data.get(TYPE_KEY)) if request.lease else ""

@@ -1,9 +1,12 @@
 """Vault's own coercions: what a client may write for a duration, a boolean or a list. PURE.
 
 Source: the framework of Vault's Go SDK reads JSON numbers, strings and lists alike, because the CLI sends everything
-as a string; durations are seconds or Go's `1h30m`, with `d` for days.
+as a string; durations are seconds or Go's `1h30m`, with `d` for days. Stricter than Go's in one thing: an empty text is
+no number, no boolean and no duration.
 """
 
+import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,7 +18,9 @@ from vault_plugin_sdk.framework.secretstr import SecretStr
 UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h|d))+")
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h|d)")
+_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,3})?")
 _TRUE, _FALSE = {"1", "t", "true"}, {"0", "f", "false"}
+_EARLIEST_SECONDS = 1_000_000_000  # September 2001: 20300131 is a date without its dashes, and no time of 1970
 MAX_SECONDS = 2**33  # some 270 years: beyond it Go's own durations overflow
 
 
@@ -23,18 +28,25 @@ class Kind(Enum):
     """What a field holds; the value is its name in help and OpenAPI."""
 
     TEXT = "string"
+    LOWERCASE = "lowercase string"
     SECRET = "secret"  # noqa: S105 - the name of a kind
     BOOLEAN = "boolean"
     INTEGER = "integer"
+    FLOAT = "float"
     DURATION = "duration"
+    SIGNED_DURATION = "signed duration"
     LIST = "list"
+    INTEGERS = "list of integers"
+    PAIRS = "key=value pairs"
+    MAP = "map"
     TIME = "time"
 
 
 def coerce(kind: Kind, value: Any) -> Any:
     """The value of `kind` that `value` stands for.
 
-    Returns: str, SecretStr, bool, int, int (seconds), tuple of str, or an aware datetime, by kind.
+    Returns: By kind: str, SecretStr, bool, int, float, int (seconds), tuple of str or of int, dict of str (pairs), dict
+        of any JSON (map), or an aware datetime.
     Raises: ValueError, whose text completes the sentence "<field> …" and repeats nothing of the value.
     """
     return _COERCIONS[kind](value)
@@ -73,6 +85,15 @@ def _integer(value: Any) -> int:
     return int(value)
 
 
+def _float(value: Any) -> float:
+    number = math.nan
+    if isinstance(value, int | float | str) and not isinstance(value, bool) and _NUMBER.fullmatch(str(value)):
+        number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("must be a number")
+    return number
+
+
 def _duration(value: Any) -> int:
     if isinstance(value, str) and _DURATION.fullmatch(value):
         seconds = sum(float(number) * UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(value))
@@ -85,22 +106,84 @@ def _duration(value: Any) -> int:
     return int(seconds)
 
 
+def _signed_duration(value: Any) -> int:
+    if isinstance(value, int | str) and str(value).startswith("-"):
+        return -_duration(str(value)[1:])
+    return _duration(value)
+
+
+def _parts(value: Any) -> list[Any]:
+    """The items of a list, or of a text with commas."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, list | tuple):
+        return list(value)
+    raise ValueError("must be a list, or a string with commas")
+
+
 def _list(value: Any) -> tuple[str, ...]:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) and _encodes(part) for part in parts):
-        raise ValueError("must be a list of strings, or a string with commas")
-    return tuple(part.strip() for part in parts if part.strip())
+    try:
+        return tuple(text for part in _parts(value) if (text := _text(part).strip()))
+    except ValueError:
+        raise ValueError("must be a list of strings, or a string with commas") from None
+
+
+def _integers(value: Any) -> tuple[int, ...]:
+    try:
+        return tuple(_integer(part) for part in ([value] if isinstance(value, int) else _parts(value)))
+    except ValueError:
+        raise ValueError("must be a list of whole numbers, or a string of them with commas") from None
+
+
+def _pairs(value: Any) -> dict[str, str]:
+    """As the API gives them, or as the CLI does: `field=name=value field=other=value`."""
+    items = [value] if isinstance(value, str) else value
+    try:
+        if isinstance(items, list):
+            items = dict(_text(item).split("=", 1) for item in items)
+        pairs = {_text(name): _text(text) for name, text in items.items()}
+    except (AttributeError, ValueError):
+        pairs = {"": ""}
+    if "" in pairs:
+        raise ValueError("must be an object of strings, or a list of name=value")
+    return pairs
+
+
+def _map(value: Any) -> dict[str, Any]:
+    """An object; or, since the CLI has texts alone, the JSON of one."""
+    try:
+        mapping = json.loads(value if isinstance(value, str) else json.dumps(value))
+        # What comes out must go in again: no NaN, no half character.
+        json.dumps(mapping, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        mapping = None
+    if isinstance(mapping, dict):
+        return mapping
+    raise ValueError("must be a JSON object")
 
 
 def _time(value: Any) -> datetime:
     try:
-        moment = datetime.fromisoformat(value)
-        moment.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+            moment = datetime.fromisoformat(value)
+            moment.astimezone(UTC)
+        else:
+            moment = _since_epoch(_float(value))
+    except (TypeError, ValueError, OverflowError, OSError):
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise ValueError("must be a time such as 2030-01-31T09:00:00Z")
+        raise ValueError("must be a time such as 2030-01-31T09:00:00Z, or seconds since 1970")
     return moment
+
+
+def _since_epoch(seconds: float) -> datetime:
+    if seconds < _EARLIEST_SECONDS:
+        raise ValueError("too early")
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _lowercase(value: Any) -> str:
+    return _text(value).lower()
 
 
 def _secret(value: Any) -> SecretStr:
@@ -109,10 +192,16 @@ def _secret(value: Any) -> SecretStr:
 
 _COERCIONS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.TEXT: _text,
+    Kind.LOWERCASE: _lowercase,
     Kind.SECRET: _secret,
     Kind.BOOLEAN: _boolean,
     Kind.INTEGER: _integer,
+    Kind.FLOAT: _float,
     Kind.DURATION: _duration,
+    Kind.SIGNED_DURATION: _signed_duration,
     Kind.LIST: _list,
+    Kind.INTEGERS: _integers,
+    Kind.PAIRS: _pairs,
+    Kind.MAP: _map,
     Kind.TIME: _time,
 }

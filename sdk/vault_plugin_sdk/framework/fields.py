@@ -10,15 +10,9 @@ from vault_plugin_sdk.framework.coerce import Kind, coerce, jsonable
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError
 
-TEXT, SECRET, BOOLEAN, INTEGER, DURATION, LIST, TIME = (
-    Kind.TEXT,
-    Kind.SECRET,
-    Kind.BOOLEAN,
-    Kind.INTEGER,
-    Kind.DURATION,
-    Kind.LIST,
-    Kind.TIME,
-)
+TEXT, LOWERCASE, SECRET, BOOLEAN = Kind.TEXT, Kind.LOWERCASE, Kind.SECRET, Kind.BOOLEAN
+INTEGER, FLOAT, DURATION, SIGNED_DURATION = Kind.INTEGER, Kind.FLOAT, Kind.DURATION, Kind.SIGNED_DURATION
+LIST, INTEGERS, PAIRS, MAP, TIME = Kind.LIST, Kind.INTEGERS, Kind.PAIRS, Kind.MAP, Kind.TIME
 _KEY = "vault_plugin_sdk.field"
 _LONGEST_NAME = 100  # of an unknown field, which may be as long as the request
 Record = TypeVar("Record")
@@ -47,8 +41,8 @@ class Field:
         help: One sentence for path-help, OpenAPI and the reference.
         default: Value where it is not given; `REQUIRED` or `ABSENT`.
         initial: What a new record has where it is not given, or `REQUIRED`; for help, beside a default of `ABSENT`.
-        choices: The only values allowed, for TEXT; empty allows any.
-        minimum: Least number, for INTEGER and DURATION (seconds).
+        choices: The only values allowed, for texts; empty allows any.
+        minimum: Least number, for INTEGER, FLOAT and durations (seconds).
         maximum: Greatest number, likewise.
         immutable: Set once, when the record is created.
         check: Says what is wrong with a coerced value, to complete the sentence "<field> …"; None where nothing is.
@@ -100,8 +94,12 @@ def fields_of(record: type) -> dict[str, Field]:
     }
 
 
-def parse(fields: Mapping[str, Field], data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def parse(
+    fields: Mapping[str, Field], data: Mapping[str, Any], *, patch: bool = False
+) -> tuple[dict[str, Any], list[str]]:
     """Coerce what a request gave; null counts as not given.
+
+    In a patch nothing is demanded and no default filled in; null means "as in a new record" (RFC 7396).
 
     Returns: The values by name (defaults filled in, `ABSENT` left out), and the names that no field has.
     Raises: CallerError 400 with every fault in one sentence.
@@ -109,11 +107,14 @@ def parse(fields: Mapping[str, Field], data: Mapping[str, Any]) -> tuple[dict[st
     values: dict[str, Any] = {}
     faults = []
     for name, item in fields.items():
+        if patch and name not in data:
+            continue
         if data.get(name) is None:
-            if item.default is REQUIRED:
-                faults.append(f"{name} is missing")
-            elif item.default is not ABSENT:
-                values[name] = item.default
+            default = item.initial if patch and item.default is ABSENT else item.default
+            if default is REQUIRED:
+                faults.append(f"{name} cannot be taken away" if patch else f"{name} is missing")
+            elif default is not ABSENT or patch:
+                values[name] = None if default is ABSENT else default
             continue
         try:
             values[name] = item.read(data[name])

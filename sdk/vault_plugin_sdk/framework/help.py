@@ -26,7 +26,7 @@ def path_help(description: Description) -> str:
 def find(descriptions: Iterable[Description], path: str) -> Description | None:
     """The description that `path`, or a collection's path, belongs to."""
     for item in descriptions:
-        if item.regex.fullmatch(path) or (path and item.collection == path.rstrip("/") + "/"):
+        if item.regex.fullmatch(path) or (path and item.collection_regex.fullmatch(path)):
             return item
     return None
 

@@ -1,7 +1,7 @@
 """Paths: what they are called, which fields and operations they have, and who answers. PURE."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http import HTTPStatus
@@ -16,6 +16,7 @@ NAME = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
 MAX_NAME = 128
 _MAX_UNKNOWN = 10  # unknown fields that are named: finding the nearest name costs time
 WRITES = frozenset({Operation.CREATE, Operation.UPDATE, Operation.PATCH})
+_LISTS = frozenset({Operation.LIST, Operation.SCAN})
 
 # Called with (context, caller, **path names and fields). Answers a Response, None, or an awaitable of either.
 Handler = Callable[..., Any]
@@ -29,8 +30,10 @@ class Description:
         pattern: A template such as `static-roles/{name}`; each `{…}` is one segment that is a name.
         help: One sentence.
         fields: Fields of its writes, without the names in the pattern; an unknown one is refused.
+        tolerant: An unknown field is left out with a warning: for writers that may be of another release.
         query: Parameters of its reads, lists and deletes; an unknown one is a warning.
         detail: Further text for path-help.
+        operations: What may be asked of it, for OpenAPI where somebody else has the handlers; empty leaves it to them.
     """
 
     pattern: str
@@ -38,26 +41,58 @@ class Description:
     fields: Mapping[str, Field] = field(default_factory=dict)
     query: Mapping[str, Field] = field(default_factory=dict)
     detail: str = ""
+    operations: Collection[Operation] = ()
+    tolerant: bool = False
 
     @property
     def collection(self) -> str:
-        """The path that a list of these is asked at, with its slash: `static-roles/`."""
-        return self.pattern.partition("{")[0]
+        """The path that a list of these is asked at, with its slash: `static-roles/`, `sets/{set}/members/`."""
+        return self.pattern.rpartition("{")[0] if self.pattern.endswith("}") else self.pattern
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in the pattern."""
+        return tuple(_NAMED.findall(self.pattern))
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """Matches a path of this pattern; the segments are not yet checked to be names."""
-        parts = re.split(r"\{(\w+)\}", self.pattern)
-        names = (f"(?P<{part}>[^/]*)" if i % 2 else re.escape(part) for i, part in enumerate(parts))
-        return re.compile("".join(names))
+        return _matching(self.pattern)
+
+    @cached_property
+    def collection_regex(self) -> re.Pattern[str]:
+        """Matches the collection's path, with or without its slash, likewise."""
+        return _matching(self.collection.rstrip("/"), "/?")
+
+
+_NAMED = re.compile(r"\{(\w+)\}")
+
+
+def _matching(pattern: str, end: str = "") -> re.Pattern[str]:
+    parts = _NAMED.split(pattern)
+    names = (f"(?P<{part}>[^/]*)" if i % 2 else re.escape(part) for i, part in enumerate(parts))
+    return re.compile("".join((*names, end)))
 
 
 @dataclass(frozen=True)
 class Path:
-    """A path with its handlers. A handler for UPDATE also takes CREATE, where that has none of its own."""
+    """A path with its handlers. A handler for UPDATE also takes CREATE, where that has none of its own.
+
+    Raises: ValueError: The description names other operations than there are handlers for.
+    """
 
     description: Description
     handlers: Mapping[Operation, Handler]
+
+    def __post_init__(self) -> None:
+        declared, handled = set(self.description.operations), set(self.handlers)
+        if declared and (handled - declared or {item for item in declared if self.handler(item) is None}):
+            raise ValueError(f"{self.description.pattern}: {sorted(declared)} are declared, {sorted(handled)} handled")
+
+    @property
+    def operations(self) -> Collection[Operation]:
+        """What may be asked of it."""
+        return self.description.operations or self.handlers.keys()
 
     def handler(self, operation: Operation) -> Handler | None:
         """Who answers `operation`."""
@@ -92,12 +127,20 @@ class Router:
 
     def find(self, path: str, operation: Operation) -> tuple[Path, dict[str, str]] | None:
         """The path and the names in it, or None. A list is found by its collection's path, with or without slash."""
-        listed = path.rstrip("/") + "/"
+        if operation not in _LISTS:
+            return self._matching(path, self.paths)
         for candidate in self.paths:
-            if operation is Operation.LIST and Operation.LIST in candidate.handlers:
-                if candidate.description.collection == listed:
-                    return candidate, {}
-            elif found := candidate.description.regex.fullmatch(path):
+            found = candidate.description.collection_regex.fullmatch(path)
+            if found and operation in candidate.handlers:
+                return candidate, found.groupdict()
+        # A path that has no list is told apart from one that does not exist. The server adds a slash to each list.
+        others = [candidate for candidate in self.paths if operation not in candidate.handlers]
+        return self._matching(path, others) or self._matching(path.rstrip("/"), others)
+
+    @staticmethod
+    def _matching(path: str, candidates: Iterable[Path]) -> tuple[Path, dict[str, str]] | None:
+        for candidate in candidates:
+            if found := candidate.description.regex.fullmatch(path):
                 return candidate, found.groupdict()
         return None
 
@@ -120,9 +163,10 @@ class Router:
             check_name(name, value)
         writes = request.operation in WRITES
         fields = path.description.fields if writes else path.description.query
-        values, unknown = parse(fields, {name: value for name, value in request.data.items() if name not in names})
+        given = {name: value for name, value in request.data.items() if name not in names}
+        values, unknown = parse(fields, given, patch=request.operation is Operation.PATCH)
         sentences = tuple(unknown_field(name, fields) for name in unknown[:_MAX_UNKNOWN])
-        if sentences and writes:
+        if sentences and writes and not path.description.tolerant:
             raise CallerError("; ".join(sentences))
         return Match(path, handler, names | values, sentences)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from vault_plugin_sdk.logical.request import Lease
@@ -24,3 +25,17 @@ class Secret:
     type: str
     renew: Callable[[Any, Lease], Awaitable[LeaseGrant]]
     revoke: Callable[[Any, Lease], Awaitable[None]]
+
+    def grant(
+        self, ttl_seconds: float, max_ttl_seconds: float, *, issued: datetime | None = None, **internal: Any
+    ) -> LeaseGrant:
+        """A new lease of this kind.
+
+        Args:
+            ttl_seconds: Its length from now.
+            max_ttl_seconds: Its longest possible length; the server's own limits hold besides.
+            issued: Now, by another clock than the machine's.
+            internal: All that `renew` and `revoke` will need, as JSON values: the answer's data does not come back.
+        """
+        internal_data = {TYPE_KEY: self.type, **internal}
+        return LeaseGrant(ttl_seconds, max_ttl_seconds, issued or datetime.now(UTC), internal_data)

@@ -1,6 +1,6 @@
 """A request as a backend sees it, whichever door it came through."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -67,6 +67,8 @@ class Request:
         lease: Set for `renew` and `revoke` alone.
         mount_point: Where the backend is mounted, with a trailing slash; "" where the door does not know.
         mount_accessor: The mount's accessor; "" where the door does not know.
+        headers: The client's headers that the mount lets through (`passthrough_request_headers`), by canonical name.
+        wrap_ttl_seconds: How long the client wants the answer wrapped for, by the server; 0 where it does not.
     """
 
     operation: Operation
@@ -76,3 +78,5 @@ class Request:
     lease: Lease | None = None
     mount_point: str = ""
     mount_accessor: str = ""
+    headers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    wrap_ttl_seconds: float = 0

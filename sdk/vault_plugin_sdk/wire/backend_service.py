@@ -13,9 +13,10 @@ from vault_plugin_sdk.logical.response import Response
 from vault_plugin_sdk.logical.storage import ReadOnlyStorageError
 from vault_plugin_sdk.wire import convert
 from vault_plugin_sdk.wire.broker import Broker
-from vault_plugin_sdk.wire.host import HostLink, HostStorage, HostSystemView
+from vault_plugin_sdk.wire.host import HostLink, HostStorage
 from vault_plugin_sdk.wire.methods import Metadata, Methods, RpcError, Status, Unary
 from vault_plugin_sdk.wire.proto import backend_pb2 as pb
+from vault_plugin_sdk.wire.system_view import HostSystemView
 
 if TYPE_CHECKING:
     # Its import waits for the author's factory, which comes after the handshake.
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-REQUEST_LIMIT_SECONDS = 60.0
 HOOK_LIMIT_SECONDS = 10.0
 _TYPE_SECRETS_ENGINE = 1
 
@@ -32,6 +32,7 @@ _TYPE_SECRETS_ENGINE = 1
 class _Mount:
     backend: "Backend"
     link: HostLink
+    storage: HostStorage
 
 
 class BackendService:
@@ -40,7 +41,6 @@ class BackendService:
     Args:
         factory: Makes a Backend; called once for each mount. A slow import inside it does not delay the handshake.
         broker: Knows where each mount's server side can be reached.
-        request_limit_seconds: How long a request may take; the server sets no limit of its own.
         hook_limit_seconds: How long a hook of a Backend may take.
     """
 
@@ -48,12 +48,10 @@ class BackendService:
         self,
         factory: "Callable[[], Backend]",
         broker: Broker,
-        request_limit_seconds: float = REQUEST_LIMIT_SECONDS,
         hook_limit_seconds: float = HOOK_LIMIT_SECONDS,
     ) -> None:
         self._factory = factory
         self._broker = broker
-        self._limit_seconds = request_limit_seconds
         self._hook_limit_seconds = hook_limit_seconds
         self._mounts: dict[str, _Mount] = {}
 
@@ -83,15 +81,18 @@ class BackendService:
         except Exception as exc:  # noqa: BLE001 - whatever it is, the server gets a sentence
             return pb.SetupReply(err=_told(exc, "setup").sentence)
         link = HostLink(self._broker, args.broker_id)
-        backend.attach(HostStorage(link), HostSystemView(link))
-        self._mounts[mount_id] = _Mount(backend, link)
+        storage = HostStorage(link)
+        backend.attach(storage, HostSystemView(link))
+        self._mounts[mount_id] = _Mount(backend, link, storage)
         return pb.SetupReply()
 
     async def initialize(self, _: pb.Empty, metadata: Metadata) -> pb.InitializeReply:
         """The mount is about to serve."""
         try:
+            mount = self._mount(metadata)
             async with asyncio.timeout(self._hook_limit_seconds):
-                await self._mount(metadata).backend.initialize()
+                await mount.storage.discover()
+                await mount.backend.initialize()
         except Exception as exc:  # noqa: BLE001 - as in setup
             return pb.InitializeReply(err=convert.coded(_told(exc, "initialize")))
         return pb.InitializeReply()
@@ -124,13 +125,14 @@ class BackendService:
     async def handle_request(self, args: pb.HandleRequestArgs, metadata: Metadata) -> pb.HandleRequestReply:
         """Answer a request; whatever happens, it is an answer and not a gRPC error."""
         operation = convert.operation_of(args.request)
-        if operation is None or operation is Operation.RESOLVE_PATH:
-            # Comes before every request, without a token: said at once, whatever path or data it carries.
+        if operation is None:
             return convert.unsupported_operation()
+        if operation is Operation.RESOLVE_PATH:
+            return self._resolve_path(args.request.path, metadata)
         backend = self._mount(metadata).backend
         try:
-            request = convert.request_from_pb(args.request, operation)
-            return convert.reply_to_pb(await self._in_time(backend.handle(request)))
+            request = convert.request_from_pb(args.request, operation, backend.max_request_bytes)
+            return convert.reply_to_pb(await _in_time(backend.handle(request), backend.request_limit_seconds))
         except (ForwardToActive, ReadOnlyStorageError):
             return pb.HandleRequestReply(err=convert.forward_to_active())
         except Exception as exc:  # noqa: BLE001 - the border: nothing internal passes it
@@ -152,16 +154,16 @@ class BackendService:
             raise RpcError(Status.FAILED_PRECONDITION, "this mount was not set up in this process")
         return mount
 
-    async def _in_time(self, answer: Awaitable[Response | None]) -> Response | None:
+    def _resolve_path(self, path: str, metadata: Metadata) -> pb.HandleRequestReply:
+        """Comes before every request, without a token: said at once, whatever path or data it carries."""
+        mount = self._mounts.get(_mount_id(metadata))
         try:
-            async with asyncio.timeout(self._limit_seconds) as limit:
-                return await answer
-        except TimeoutError as exc:
-            if not limit.expired():
-                raise
-            raise InternalError(
-                f"the request took longer than {self._limit_seconds:g} s and was given up; what it began may go on"
-            ) from exc
+            resolved = mount and mount.backend.resolve_path(path)
+        except Exception:  # noqa: BLE001 - as in the existence check; an error would make the request fail
+            resolved = None
+        if not resolved or not isinstance(resolved, str):
+            return convert.unsupported_operation()
+        return convert.reply_to_pb(Response(data={"path": resolved}))
 
     async def _end(self, mount_id: str) -> None:
         mount = self._mounts.pop(mount_id, None)
@@ -175,6 +177,18 @@ class BackendService:
                 await hook
         except Exception:  # noqa: BLE001 - the server cannot be told, and must not be held up
             _log.exception("a hook of the backend failed", extra={"hook": name})
+
+
+async def _in_time(answer: Awaitable[Response | None], limit_seconds: float) -> Response | None:
+    try:
+        async with asyncio.timeout(limit_seconds) as limit:
+            return await answer
+    except TimeoutError as exc:
+        if not limit.expired():
+            raise
+        raise InternalError(
+            f"the request took longer than {limit_seconds:g} s and was given up; what it began may go on"
+        ) from exc
 
 
 def _mount_id(metadata: Metadata) -> str:

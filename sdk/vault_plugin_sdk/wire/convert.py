@@ -14,7 +14,6 @@ from vault_plugin_sdk.logical.response import LeaseGrant, Response
 from vault_plugin_sdk.wire.proto import backend_pb2 as pb
 
 NANOSECONDS = 1_000_000_000
-MAX_DATA_BYTES = 1024 * 1024
 
 # ProtoError types. The others are not used: they lose their message, and 7 and 10 make a lease irrevocable.
 UNKNOWN, INTERNAL, CODED, UNSUPPORTED_OPERATION = 0, 2, 3, 5
@@ -31,24 +30,25 @@ def operation_of(message: pb.Request) -> Operation | None:
     return _OPERATIONS.get(message.operation)
 
 
-def request_from_pb(message: pb.Request, operation: Operation) -> Request:
+def request_from_pb(message: pb.Request, operation: Operation, max_bytes: int) -> Request:
     """A request as a backend sees it.
 
     Args:
         message: As it came.
         operation: What `operation_of` found.
+        max_bytes: The longest body.
 
     Returns:
         The request. Renewals and revocations carry no data: it would be the credential that was handed out.
 
     Raises:
-        CallerError: The body is over 1 MiB (told before it is parsed), or no JSON object.
+        CallerError: The body is too long (told before it is parsed), or no JSON object.
     """
     leased = operation in _LEASED
     return Request(
         operation=operation,
         path=message.path,
-        data={} if leased else _data(message.data),
+        data={} if leased else _data(message.data, max_bytes),
         caller=Caller(
             request_id=message.id,
             display_name=message.display_name,
@@ -59,6 +59,8 @@ def request_from_pb(message: pb.Request, operation: Operation) -> Request:
         lease=_lease(message.secret) if leased else None,
         mount_point=message.mount_point,
         mount_accessor=message.mount_accessor,
+        headers={name: tuple(values.header) for name, values in message.headers.items()},
+        wrap_ttl_seconds=message.wrap_info.TTL / NANOSECONDS,
     )
 
 
@@ -76,12 +78,13 @@ def reply_to_pb(response: Response | None) -> pb.HandleRequestReply:
     """
     if response is None or response == Response():
         return pb.HandleRequestReply()
-    if response.status is not None:
-        return _raw_reply(response.status, response.data)
-    answer = pb.Response(data=_json(response.data), warnings=response.warnings)
-    if response.lease is not None:
-        answer.secret.CopyFrom(_secret(response.lease))
-    return pb.HandleRequestReply(response=answer)
+    if response.status is None:
+        reply = pb.HandleRequestReply(response=_answer(response))
+    else:
+        reply = _raw_reply(response.status, response.data)
+    for name, values in response.headers.items():
+        reply.response.headers[name].header.extend(values)
+    return reply
 
 
 def error_to_pb(error: EngineError, operation: Operation | None) -> pb.HandleRequestReply:
@@ -109,14 +112,25 @@ def unsupported_operation() -> pb.HandleRequestReply:
     return pb.HandleRequestReply(err=pb.ProtoError(err_type=UNSUPPORTED_OPERATION, err_msg="unsupported operation"))
 
 
+def _answer(response: Response) -> pb.Response:
+    answer = pb.Response(data=json_text(response.data), warnings=response.warnings)
+    if response.lease is not None:
+        answer.secret.CopyFrom(_secret(response.lease))
+    if response.wrap_ttl_seconds:
+        # The server takes a creation time of its own, but refuses an answer without any.
+        ttl = math.ceil(response.wrap_ttl_seconds * NANOSECONDS)
+        answer.wrap_info.CopyFrom(pb.ResponseWrapInfo(TTL=ttl, creation_time=pb.Timestamp()))
+    return answer
+
+
 def _raw_reply(status: int, body: Mapping[str, Any] | None) -> pb.HandleRequestReply:
     body = body and _with_remedy(body)
     raw = {
         "http_status_code": status,
         "http_content_type": "application/json",
-        "http_raw_body": base64.b64encode(b"" if body is None else _json(body).encode()).decode(),
+        "http_raw_body": base64.b64encode(b"" if body is None else json_text(body).encode()).decode(),
     }
-    return pb.HandleRequestReply(response=pb.Response(data=_json(raw)))
+    return pb.HandleRequestReply(response=pb.Response(data=json_text(raw)))
 
 
 def _with_remedy(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -127,9 +141,9 @@ def _with_remedy(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return body
 
 
-def _data(text: str) -> dict[str, Any]:
-    if len(text.encode()) > MAX_DATA_BYTES:
-        raise CallerError(f"the request is larger than {MAX_DATA_BYTES} bytes")
+def _data(text: str, max_bytes: int) -> dict[str, Any]:
+    if len(text.encode()) > max_bytes:
+        raise CallerError(f"the request is larger than {max_bytes} bytes")
     try:
         data = json.loads(text or "null")
     except (ValueError, RecursionError) as exc:
@@ -141,17 +155,19 @@ def _data(text: str) -> dict[str, Any]:
 
 def _lease(secret: pb.Secret) -> Lease:
     options = secret.lease_options
-    issued = options.issue_time
     internal = json.loads(secret.internal_data or "null")
     return Lease(
         internal_data=internal if isinstance(internal, dict) else {},
         ttl_seconds=options.TTL / NANOSECONDS,
         max_ttl_seconds=options.MaxTTL / NANOSECONDS,
         increment_seconds=options.increment / NANOSECONDS,
-        issued=_EPOCH + timedelta(seconds=issued.seconds, microseconds=issued.nanos // 1000)
-        if options.HasField("issue_time")
-        else None,
+        issued=moment_of(options.issue_time) if options.HasField("issue_time") else None,
     )
+
+
+def moment_of(stamp: pb.Timestamp) -> datetime:
+    """The moment of a timestamp, to the microsecond."""
+    return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
 
 
 def _secret(lease: LeaseGrant) -> pb.Secret:
@@ -164,11 +180,12 @@ def _secret(lease: LeaseGrant) -> pb.Secret:
             renewable=lease.renewable,
             issue_time=pb.Timestamp(seconds=seconds, nanos=rest.microseconds * 1000),
         ),
-        internal_data=_json(lease.internal_data),
+        internal_data=json_text(lease.internal_data),
     )
 
 
-def _json(value: Mapping[str, Any] | None) -> str:
+def json_text(value: Mapping[str, Any] | None) -> str:
+    """JSON as the server takes it, with the secrets in it. Raises: TypeError, ValueError where it cannot be written."""
     return json.dumps(value, default=_reveal, allow_nan=False, separators=(",", ":"))
 
 

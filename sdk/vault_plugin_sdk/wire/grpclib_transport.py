@@ -44,29 +44,34 @@ class _Protocol(H2Protocol):
         self.connection.flush()
 
 
+class _Table(dict[str, grpclib.const.Handler]):
+    """The method table in the form that grpclib's server looks into."""
+
+    def __init__(self, methods: Methods) -> None:
+        super().__init__({path: _to_grpclib(path, method) for path, method in methods.items()})
+
+    def get(self, path: str, default: Any = None) -> Any:
+        """A row for every path: grpclib's own refusal lacks a header, and a Go client then reads UNKNOWN in it."""
+        return super().get(path) or _NOT_OFFERED
+
+
 class _Server(Server):
     """grpclib's server on such connections."""
+
+    def __init__(self, methods: Methods) -> None:
+        super().__init__([], codec=ProtoCodec(), config=_CONFIG)
+        self._mapping = _Table(methods)
 
     def _protocol_factory(self) -> H2Protocol:
         plain = super()._protocol_factory()
         return _Protocol(plain.handler, plain.config, plain.h2_config)
 
 
-class _Table:
-    """The method table in the form that grpclib's server asks for."""
-
-    def __init__(self, methods: Methods) -> None:
-        self._mapping = {path: _to_grpclib(path, method) for path, method in methods.items()}
-
-    def __mapping__(self) -> dict[str, grpclib.const.Handler]:
-        return self._mapping
-
-
 async def start_server(methods: Methods, path: Path, context: ssl.SSLContext) -> Server:
     """Listen on a unix socket.
 
     Args:
-        methods: What is served; a call of another path fails.
+        methods: What is served; a call of another path is UNIMPLEMENTED.
         path: Socket to make; its folder is private.
         context: TLS for the connections.
 
@@ -76,7 +81,7 @@ async def start_server(methods: Methods, path: Path, context: ssl.SSLContext) ->
     Raises:
         OSError: The socket cannot be made.
     """
-    server = _Server([_Table(methods)], codec=ProtoCodec(), config=_CONFIG)
+    server = _Server(methods)
     await server.start(path=str(path), ssl=context)
     return server
 
@@ -165,3 +170,10 @@ def _inbound(method: Inbound) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
         await method.handler(stream)
 
     return handle
+
+
+async def _not_offered(_: Stream[Any, Any]) -> None:
+    raise GRPCError(grpclib.const.Status.UNIMPLEMENTED, "there is no such method")
+
+
+_NOT_OFFERED = grpclib.const.Handler(_not_offered, grpclib.const.Cardinality.UNARY_UNARY, Message, Message)

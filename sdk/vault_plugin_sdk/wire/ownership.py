@@ -32,11 +32,13 @@ class Ownership:
         Returns:
             One sentence for the log, or None while there is an owner.
         """
+        if parent != self.parent:
+            # Also while a connection is open: a single file's starter, which waits for this process, may be what died.
+            # The server takes the plugin for dead then, and keeps the connection.
+            return "the process that started this plugin is gone"
         if connected:
             self.last_seen = now
             return None
-        if parent != self.parent:
-            return "the server that started this plugin is gone"
         if now - self.last_seen > UNCLAIMED_SECONDS:
             return f"no server has been connected for {UNCLAIMED_SECONDS:g} s"
         return None

@@ -122,5 +122,66 @@ def test_help_covers_the_table_and_what_is_described_besides():
         run("help", "unheard/of")
 
 
+def test_help_brings_the_document_of_the_mount_or_of_the_path():
+    whole = run("help", "", requestResponsePrefix="Example").data
+    assert whole["see_also"] is None
+    assert set(whole["openapi"]["paths"]) == {"/plain", "/later", "/nothing", "/elsewhere/{name}"}
+    assert whole["openapi"]["paths"]["/plain"]["get"]["operationId"] == "example-read-plain"
+    assert whole["openapi"]["info"]["title"] == "An example."
+    assert set(run("help", "elsewhere/x").data["openapi"]["paths"]) == {"/elsewhere/{name}"}
+    assert run("help", "plain", requestResponsePrefix=7).data["openapi"]["paths"]["/plain"]
+
+
+@pytest.mark.parametrize("operation", [Operation.SCAN, Operation.HEADER])
+@pytest.mark.parametrize("path", ["plain", "elsewhere/x", "elsewhere/", ""])
+def test_rare_operations_are_405_also_where_a_fallback_would_answer(operation, path):
+    class Writing(Example):
+        async def fallback(self, request):
+            pytest.fail("taken for another")
+
+    with pytest.raises(CallerError) as refused:
+        run(operation, path, backend=Writing())
+    assert refused.value.status == 405
+
+
+def test_a_rare_operation_that_a_path_has_is_answered():
+    class Scanning(Backend):
+        def __init__(self):
+            scan = {Operation.SCAN: lambda *_: Response(data={"keys": ["a/b"]})}
+            super().__init__([Path(Description("things/{name}", help="Things."), scan)])
+
+    assert run("scan", "things/", backend=Scanning()).data == {"keys": ["a/b"]}
+
+
+def test_a_handler_can_look_at_the_request_that_it_answers():
+    class Looking(Backend):
+        def __init__(self):
+            super().__init__([Path(Description("me", help="Me."), {Operation.READ: self.me})])
+
+        def me(self, *_):
+            return Response(data={"path": self.request.path, "mount": self.request.mount_point})
+
+    assert run("read", "me", backend=Looking()).data == {"path": "me", "mount": "test/"}
+    with pytest.raises(LookupError):
+        _ = Looking().request
+
+
+def test_requests_at_the_same_time_do_not_see_each_other():
+    class Looking(Backend):
+        async def fallback(self, request):
+            await asyncio.sleep(0)
+            return Response(data={"same": self.request is request})
+
+    async def scenario():
+        mounted = await Mounted(Looking([])).start()
+        return await asyncio.gather(*(asyncio.create_task(mounted.ask("read", str(n))) for n in range(10)))
+
+    assert all(answer.data["same"] for answer in asyncio.run(scenario()))
+
+
+def test_no_path_is_another_name_unless_an_engine_says_so():
+    assert Example().resolve_path("plain") is None
+
+
 def test_nothing_is_known_of_existence_unless_an_engine_says_so():
     assert Example().exists("plain") is None

@@ -81,6 +81,16 @@ def test_defaults_are_filled_in_null_is_not_given_and_absent_is_left_out():
     assert parse(fields, {"a": None, "c": "y", "zzz": 1}) == ({"a": "x", "c": "y"}, ["zzz"])
 
 
+def test_in_a_patch_nothing_is_demanded_or_filled_in_and_null_takes_a_value_away():
+    fields = fields_of(Record) | {"needed": Field(TEXT, "Needed."), "free": Field(TEXT, "Free.", default=ABSENT)}
+    assert parse(fields, {}, patch=True) == ({}, [])
+    assert parse(fields, {"number": "4", "odd": 1}, patch=True) == ({"number": 4}, ["odd"])
+    given = {"number": None, "period": None, "tags": None, "free": None}
+    assert parse(fields, given, patch=True)[0] == {"number": 2, "period": None, "tags": (), "free": None}
+    with pytest.raises(CallerError, match="name cannot be taken away; needed cannot be taken away"):
+        parse(fields, {"name": None, "needed": None}, patch=True)
+
+
 def test_as_fields_of_a_path_nothing_is_demanded_for_the_record_may_exist():
     assert parse(fields_of(Record), {}) == ({}, [])
     assert (

@@ -4,18 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault_plugin_sdk.framework.fields import DURATION, TEXT, Field
+from vault_plugin_sdk.framework.fields import DURATION, INTEGER, TEXT, Field
 from vault_plugin_sdk.framework.path import MAX_NAME, Description, Path, Router, check_name
 from vault_plugin_sdk.logical.errors import CallerError
 from vault_plugin_sdk.logical.request import Caller, Operation, Request
 from vault_plugin_sdk.logical.response import Response
 
-CREATE, READ, UPDATE, DELETE, LIST = (
+CREATE, READ, UPDATE, PATCH, DELETE, LIST, SCAN, HEADER = (
     Operation.CREATE,
     Operation.READ,
     Operation.UPDATE,
+    Operation.PATCH,
     Operation.DELETE,
     Operation.LIST,
+    Operation.SCAN,
+    Operation.HEADER,
 )
 NAMES = st.from_regex(r"\A[A-Za-z0-9_]([A-Za-z0-9_.-]{0,60}[A-Za-z0-9_])?\Z")
 
@@ -35,7 +38,15 @@ ROLE = Path(
 )
 INFO = Path(Description("info", help="Info."), {READ: said("info")})
 DEEP = Path(Description("a/{one}/b/{two}", help="Deep."), {READ: said("deep"), CREATE: said("create")})
-ROUTER = Router([ROLE, INFO, DEEP])
+MEMBER = Path(
+    Description(
+        "sets/{set}/members/{member}",
+        help="A member.",
+        fields={"rank": Field(INTEGER, "Rank.", default=1), "team": Field(TEXT, "Team.")},
+    ),
+    {LIST: said("list"), PATCH: said("patch"), UPDATE: said("update")},
+)
+ROUTER = Router([ROLE, INFO, DEEP, MEMBER])
 
 
 def ask(operation, path, **data):
@@ -55,6 +66,8 @@ def ask(operation, path, **data):
         (READ, "info", {"said": "info"}),
         (READ, "a/1/b/2", {"said": "deep", "one": "1", "two": "2"}),
         (CREATE, "a/1/b/2", {"said": "create", "one": "1", "two": "2"}),
+        (LIST, "sets/s1/members/", {"said": "list", "set": "s1"}),
+        (LIST, "sets/s1/members", {"said": "list", "set": "s1"}),
     ],
 )
 def test_a_request_finds_its_handler_with_names_and_fields(operation, path, expected):
@@ -70,6 +83,14 @@ def test_a_request_finds_its_handler_with_names_and_fields(operation, path, expe
         (UPDATE, "info", 405),
         (UPDATE, "a/1/b/2", 405),
         (LIST, "a/1/b/2", 405),
+        (LIST, "a/1/b/2/", 405),
+        (LIST, "info/", 405),
+        (LIST, "roles/crm/", 404),
+        (LIST, "sets/-/members/", 400),
+        (SCAN, "roles/", 405),
+        (SCAN, "nothing/", 404),
+        (HEADER, "roles/crm", 405),
+        (PATCH, "roles/crm", 405),
         (READ, "roles/", 400),
         (READ, "roles/-x", 400),
         (READ, "roles/x-", 400),
@@ -88,6 +109,13 @@ def test_an_unknown_field_is_refused_on_a_write_and_a_warning_on_a_read():
     with pytest.raises(CallerError, match="unknown field 'perod'; did you mean 'period'"):
         ask(UPDATE, "roles/crm", perod=5)
     assert ask(READ, "roles/crm", brif="x").warnings == ("unknown field 'brif'; did you mean 'brief'?",)
+
+
+def test_a_tolerant_path_leaves_the_unknown_fields_of_a_write_out_and_says_so():
+    description = Description("x", help="X.", fields={"known": Field(TEXT, "Known.", default=None)}, tolerant=True)
+    match = Router([Path(description, {UPDATE: said("update")})]).resolve(Request(UPDATE, "x", {"later": 1}))
+    assert match.arguments == {"known": None}
+    assert match.warnings == ("unknown field 'later'",)
 
 
 def test_of_many_unknown_fields_only_some_are_named():
@@ -129,6 +157,26 @@ def test_the_longest_name_is_a_name_and_one_more_is_not():
         check_name("role", "x\n")
 
 
-def test_a_pattern_tells_its_collection():
+def test_a_pattern_tells_its_collection_and_its_names():
     assert ROLE.description.collection == "roles/"
     assert INFO.description.collection == "info"
+    assert MEMBER.description.collection == "sets/{set}/members/"
+    assert MEMBER.description.names == ("set", "member")
+
+
+def test_a_patch_brings_what_it_changes_and_nothing_else():
+    assert ask(PATCH, "sets/s/members/m", team="x").data == {"said": "patch", "set": "s", "member": "m", "team": "x"}
+    assert ask(PATCH, "sets/s/members/m", rank=None).data["rank"] == 1
+    assert ask(UPDATE, "sets/s/members/m", team="x").data["rank"] == 1
+    with pytest.raises(CallerError, match="unknown field 'tem'"):
+        ask(PATCH, "sets/s/members/m", tem="x")
+
+
+def test_a_description_that_names_its_operations_has_a_handler_for_each_and_no_other():
+    declared = Description("x/{name}", help="X.", operations=(CREATE, UPDATE, LIST))
+    path = Path(declared, {UPDATE: said("update"), LIST: said("list")})
+    assert path.operations == (CREATE, UPDATE, LIST)
+    assert set(ROLE.operations) == {READ, UPDATE, DELETE, LIST}
+    for handlers in ({UPDATE: said("update")}, {UPDATE: said("update"), LIST: said("list"), READ: said("read")}):
+        with pytest.raises(ValueError, match="are declared"):
+            Path(declared, handlers)

@@ -5,28 +5,48 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from vault_plugin_sdk.framework.backend import Backend, SpecialPaths
+from vault_plugin_sdk.framework.fields import DURATION, LIST, SECRET, TEXT, Field
+from vault_plugin_sdk.framework.path import Description, Path
 from vault_plugin_sdk.framework.secret import TYPE_KEY, Secret
 from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_plugin_sdk.framework.wal import WriteAheadLog
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
-from vault_plugin_sdk.logical.request import Lease, Operation, Request
+from vault_plugin_sdk.logical.request import Caller, Lease, Operation, Request
 from vault_plugin_sdk.logical.response import LeaseGrant, Response, listing
+from vault_plugin_sdk.logical.storage import ConflictError
+from vault_plugin_sdk.logical.system import NotOfferedError
 from vault_plugin_sdk.wire.serve import serve
 
 log = logging.getLogger("example")
 
 
+ITEM = Description(
+    "items/{name}",
+    help="An item.",
+    fields={
+        "colour": Field(TEXT, "Its colour.", choices=("red", "blue")),
+        "period": Field(DURATION, "How often.", default=60),
+        "tags": Field(LIST, "What it is.", default=()),
+        "pin": Field(SECRET, "Its number.", default=None),
+    },
+    query={"tags": Field(LIST, "Which.", default=())},
+)
+
+
 class Example(Backend):
-    """Answers everything in `fallback`, so that these tests stay independent of routing."""
+    """Answers nearly everything in `fallback`, so that most tests stay independent of routing."""
 
     def __init__(self) -> None:
+        said = {item: _saying(item) for item in (Operation.CREATE, Operation.UPDATE, Operation.PATCH, Operation.READ)}
         super().__init__(
-            [],
+            [Path(ITEM, said | {Operation.LIST: _items})],
             secrets=[Secret("example", _renew, _revoke)],
-            special=SpecialPaths(root=("guarded/*",), seal_wrap=("kept/",)),
+            special=SpecialPaths(root=("guarded/*",), unauthenticated=("open",), local=("wal/",), seal_wrap=("kept/",)),
             introduction="An example.",
         )
         self.config: Mapping[str, str] = {}
@@ -39,6 +59,10 @@ class Example(Backend):
 
     async def periodic(self) -> None:
         self.seen.append("periodic")
+        await WriteAheadLog(self.storage).undo({"made": self._unmake}, min_age_seconds=0)
+
+    async def _unmake(self, made: Mapping[str, str]) -> None:
+        self.seen.append(f"unmade {made['name']}")
 
     async def invalidate(self, key: str) -> None:
         self.seen.append(f"invalidate {key}")
@@ -49,7 +73,12 @@ class Example(Backend):
     def exists(self, path: str) -> bool | None:
         if path == "boom":
             raise RuntimeError("exists failed")
-        return {"known": True, "new": False}.get(path)
+        return {"known": True, "new": False, "items/new": False, "items/old": True}.get(path)
+
+    def resolve_path(self, path: str) -> str | None:
+        if path == "boom":
+            raise RuntimeError("resolve_path failed")
+        return f"kv/{path.removeprefix('alias/').lower()}" if path.startswith("alias/") else None
 
     async def fallback(self, request: Request) -> Response | None:  # noqa: C901, PLR0912 - a table of cases
         head, _, rest = request.path.partition("/")
@@ -64,6 +93,23 @@ class Example(Backend):
                 caller = request.caller
                 who = [caller.request_id, caller.display_name, caller.entity_id, caller.accessor, caller.remote_address]
                 return Response(data={"data": request.data, "who": who}, warnings=["mind the gap"])
+            case "headers":
+                request = self.request
+                given = {"headers": dict(request.headers), "wrap": request.wrap_ttl_seconds}
+                return Response(data=given, headers={"X-Engine": ["a", "b"]})
+            case "wrapped":
+                return Response(data={"password": "pa55"}, wrap_ttl_seconds=90)
+            case "system":
+                return await self._system(rest, request)
+            case "page":
+                return listing(await self.storage.page("kv/", after=str(request.data.get("after", "")), limit=2))
+            case "transaction":
+                return await self._transaction(rest)
+            case "make":
+                await WriteAheadLog(self.storage).write("made", {"name": rest})
+                os._exit(4)
+            case "open" | "guarded":
+                return Response(data={"reached": request.path})
             case "nothing":
                 return None
             case "secret":
@@ -101,6 +147,9 @@ class Example(Backend):
                 return Response(data={"text": "x" * int(rest)})
             case "print":
                 return _print(request)
+            case "linger":
+                threading.Thread(target=threading.Event().wait, args=(60,)).start()
+                return None
             case "die":
                 os._exit(3)
         return await super().fallback(request)
@@ -114,9 +163,55 @@ class Example(Backend):
                 return None if value is None else Response(data=json.loads(value))
             case Operation.DELETE:
                 await self.storage.delete(f"kv/{key}")
-            case _:
+            case Operation.CREATE | Operation.UPDATE:
                 await self.storage.put(f"kv/{key}", json.dumps(dict(request.data)).encode())
+            case _:
+                return await super().fallback(request)
         return None
+
+    async def _system(self, call: str, request: Request) -> Response:
+        system = self.system
+        match call:
+            case "entity":
+                entity = await system.entity(request.caller.entity_id)
+                groups = await system.groups_of_entity(request.caller.entity_id)
+                names = [group.name for group in groups]
+                aliases = [alias.name for alias in entity.aliases] if entity else []
+                return Response(data={"name": entity and entity.name, "aliases": aliases, "groups": names})
+            case "wrap":
+                wrapped = await system.wrap({"password": SecretStr("pa55")}, 90)
+                return Response(data={"token": wrapped.token, "ttl": wrapped.ttl_seconds})
+            case "absent":
+                said = []
+                for _ in range(2):
+                    try:
+                        await system.identity_token("someone", 60)
+                    except NotOfferedError as exc:
+                        said.append(str(exc))
+                return Response(data={"said": said})
+        state = await system.replication_state(), await system.tainted(), await system.caching_disabled()
+        where = await system.local_mount(), await system.mlock_enabled(), await system.cluster_id()
+        ttls = await system.default_lease_ttl_seconds(), await system.max_lease_ttl_seconds()
+        return Response(data={"state": state, "where": where, "ttls": ttls, "version": await system.server_version()})
+
+    async def _transaction(self, end: str) -> Response:
+        said = ""
+        try:
+            async with self.storage.transaction() as tx:
+                await tx.put("kv/in", b'{"n": 1}')
+                inside = await tx.get("kv/in"), await tx.list("kv/"), await tx.page("kv/", limit=1)
+                outside = await self.storage.get("kv/in")
+                if end == "conflict":
+                    await self.storage.put("kv/in", b'{"n": 2}')
+                if end == "error":
+                    raise LookupError  # noqa: TRY301 - as a handler's bug would
+        except ConflictError as exc:
+            said = str(exc)
+        except LookupError:
+            said = "rolled back"
+        after = await self.storage.get("kv/in")
+        shown = {"inside": inside[0] is not None, "listed": inside[1:], "outside": outside is not None}
+        return Response(data=shown | {"after": after is not None, "said": said, "is": self.storage.transactional})
 
     async def _sleep(self, seconds: float) -> Response:
         self.seen.append("asleep")
@@ -126,6 +221,18 @@ class Example(Backend):
             self.seen.append("cancelled")
             raise
         return Response(data={"slept": seconds})
+
+
+def _saying(operation: Operation) -> Callable[..., Response]:
+    def said(_: Example, __: Caller, **given: object) -> Response:
+        shown = {name: bool(value) if isinstance(value, SecretStr) else value for name, value in given.items()}
+        return Response(data={"operation": operation, **shown})
+
+    return said
+
+
+def _items(_: Example, __: Caller, tags: tuple[str, ...]) -> Response:
+    return listing(["a", "b"], {"a": {"tags": tags}})
 
 
 def _print(request: Request) -> None:

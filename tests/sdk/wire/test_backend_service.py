@@ -21,6 +21,9 @@ MOUNT = {"multiplex_id": "abcdefghij"}
 class Engine(Backend):
     """Does what the path says."""
 
+    request_limit_seconds = 0.02
+    max_request_bytes = 100
+
     def __init__(self) -> None:
         super().__init__([])
         self.ended = 0
@@ -54,6 +57,9 @@ class Engine(Backend):
     def exists(self, path):
         return {"known": True, "new": False}[path]
 
+    def resolve_path(self, path):
+        return {"alias": "known", "wrong": 7, "empty": ""}[path]
+
 
 @pytest.fixture
 def made():
@@ -66,7 +72,7 @@ def service(made):
         made.append(Engine())
         return made[-1]
 
-    return BackendService(factory, Broker(lambda _: None, patience_seconds=0.01), request_limit_seconds=0.02)
+    return BackendService(factory, Broker(lambda _: None, patience_seconds=0.01))
 
 
 def setup(service, mount=MOUNT, **config):
@@ -137,6 +143,36 @@ def test_the_existence_check_is_answered_from_memory_without_a_word(service, cap
 
     assert (reply.check_found, reply.exists, reply.HasField("err")) == (found, exists, False)
     assert [record for record in caplog.records if record.name != "asyncio"] == []
+
+
+def test_another_name_of_a_path_is_resolved(service, caplog):
+    caplog.set_level(logging.DEBUG)
+    setup(service)
+
+    reply = send(service, "resolve-path", "alias", "{not json")
+
+    assert json.loads(reply.response.data) == {"path": "known"}
+    assert [record for record in caplog.records if record.name != "asyncio"] == []
+
+
+@pytest.mark.parametrize("path", ["unheard of", "wrong", "empty"])
+def test_a_path_that_cannot_be_resolved_is_the_path_as_given_whatever_went_wrong(service, caplog, path):
+    """The first breaks the hook: any other error than "unsupported" would fail every request with 500."""
+    caplog.set_level(logging.DEBUG)
+    setup(service)
+
+    reply = send(service, "resolve-path", path)
+
+    assert (reply.err.err_type, reply.HasField("response")) == (5, False)
+    assert [record for record in caplog.records if record.name != "asyncio"] == []
+
+
+def test_a_body_is_as_long_as_the_engine_allows(service):
+    setup(service)
+
+    assert "http_status_code" not in json.loads(send(service, "update", "x", '{"a":1}').response.data)
+    too_long = json.dumps({"a": "x" * 100})
+    assert json.loads(send(service, "update", "x", too_long).response.data)["http_status_code"] == 400
 
 
 def test_a_request_that_takes_too_long_is_given_up(service):

@@ -16,6 +16,7 @@ from vault_plugin_sdk.wire import convert
 from vault_plugin_sdk.wire.proto import backend_pb2 as pb
 
 ISSUED = datetime(2026, 11, 21, 12, 0, 0, 250_000, tzinfo=UTC)
+MEBIBYTE = 1024 * 1024
 GRANT = LeaseGrant(ttl_seconds=60, max_ttl_seconds=600, issued=ISSUED, internal_data={})
 LEASE_ENDING = {7, 10, 5, 6}  # error types after which the server never tries a revocation again
 
@@ -30,22 +31,22 @@ def raw(reply: pb.HandleRequestReply) -> tuple[int, object]:
 @pytest.mark.parametrize("text", ["null", "", "{}"])
 def test_no_data_is_an_empty_object(text):
     """`bao write -f` sends null, and so does every read."""
-    assert convert.request_from_pb(pb.Request(data=text), Operation.UPDATE).data == {}
+    assert convert.request_from_pb(pb.Request(data=text), Operation.UPDATE, MEBIBYTE).data == {}
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "{", '"text"', "[" * 200_000, "1" * 6_000])
 def test_anything_else_than_an_object_is_the_callers_mistake(text):
     with pytest.raises(CallerError, match="no JSON object"):
-        convert.request_from_pb(pb.Request(data=text), Operation.UPDATE)
+        convert.request_from_pb(pb.Request(data=text), Operation.UPDATE, MEBIBYTE)
 
 
 def test_a_body_over_a_mebibyte_is_refused_before_it_is_parsed():
-    kept = json.dumps({"x": "y" * (convert.MAX_DATA_BYTES - 10)})
-    assert convert.request_from_pb(pb.Request(data=kept), Operation.UPDATE).data
+    kept = json.dumps({"x": "y" * (MEBIBYTE - 10)})
+    assert convert.request_from_pb(pb.Request(data=kept), Operation.UPDATE, MEBIBYTE).data
     with pytest.raises(CallerError, match="larger than"):
-        convert.request_from_pb(pb.Request(data="{" * (convert.MAX_DATA_BYTES + 1)), Operation.UPDATE)
+        convert.request_from_pb(pb.Request(data="{" * (MEBIBYTE + 1)), Operation.UPDATE, MEBIBYTE)
     with pytest.raises(CallerError, match="larger than"):
-        convert.request_from_pb(pb.Request(data="é" * (convert.MAX_DATA_BYTES // 2 + 1)), Operation.UPDATE)
+        convert.request_from_pb(pb.Request(data="é" * (MEBIBYTE // 2 + 1)), Operation.UPDATE, MEBIBYTE)
 
 
 def test_a_request_says_who_asked_and_where():
@@ -61,13 +62,24 @@ def test_a_request_says_who_asked_and_where():
         connection=pb.Connection(remote_addr="10.0.0.1"),
     )
 
-    request = convert.request_from_pb(message, Operation.UPDATE)
+    request = convert.request_from_pb(message, Operation.UPDATE, MEBIBYTE)
 
     caller = request.caller
     assert (caller.request_id, caller.display_name, caller.entity_id) == ("r1", "userpass-alice", "e1")
     assert (caller.accessor, caller.remote_address) == ("a1", "10.0.0.1")
     assert (request.path, request.mount_point, request.mount_accessor) == ("rotate/crm", "sf/", "m1")
     assert request.lease is None
+
+
+def test_a_request_brings_the_headers_that_the_mount_lets_through_and_the_wish_to_wrap():
+    message = pb.Request(wrap_info=pb.RequestWrapInfo(TTL=90 * 10**9))
+    message.headers["X-Mine"].header.extend(["a", "b"])
+
+    request = convert.request_from_pb(message, Operation.READ, MEBIBYTE)
+
+    assert (request.headers, request.wrap_ttl_seconds) == ({"X-Mine": ("a", "b")}, 90)
+    plain = convert.request_from_pb(pb.Request(), Operation.READ, MEBIBYTE)
+    assert (plain.headers, plain.wrap_ttl_seconds) == ({}, 0)
 
 
 @pytest.mark.parametrize("operation", [Operation.RENEW, Operation.REVOKE])
@@ -82,7 +94,7 @@ def test_a_lease_comes_with_its_internal_data_and_without_the_credential(operati
         ),
     )
 
-    request = convert.request_from_pb(pb.Request(data='{"password":"pa55"}', secret=secret), operation)
+    request = convert.request_from_pb(pb.Request(data='{"password":"pa55"}', secret=secret), operation, MEBIBYTE)
 
     assert request.data == {}
     assert request.lease.internal_data == {"serial": 7}
@@ -92,7 +104,7 @@ def test_a_lease_comes_with_its_internal_data_and_without_the_credential(operati
 
 @pytest.mark.parametrize("internal", ["", "null", "[]"])
 def test_a_lease_without_internal_data_is_still_a_lease(internal):
-    request = convert.request_from_pb(pb.Request(secret=pb.Secret(internal_data=internal)), Operation.REVOKE)
+    request = convert.request_from_pb(pb.Request(secret=pb.Secret(internal_data=internal)), Operation.REVOKE, MEBIBYTE)
 
     assert request.lease.internal_data == {}
     assert request.lease.issued is None
@@ -126,7 +138,7 @@ def test_a_lease_that_is_granted_comes_back_whole(ttl, issued, internal, renewab
     grant = LeaseGrant(ttl, ttl * 2, issued, internal, renewable)
 
     secret = convert.reply_to_pb(Response(lease=grant)).response.secret
-    back = convert.request_from_pb(pb.Request(secret=secret), Operation.RENEW).lease
+    back = convert.request_from_pb(pb.Request(secret=secret), Operation.RENEW, MEBIBYTE).lease
 
     assert secret.lease_options.renewable == renewable
     assert (back.issued, back.internal_data) == (issued, internal)
@@ -148,6 +160,21 @@ def test_what_json_cannot_carry_is_our_mistake(value):
 
 def test_a_status_makes_a_raw_reply():
     assert raw(convert.reply_to_pb(Response(data={"state": "rotating"}, status=202))) == (202, {"state": "rotating"})
+
+
+@pytest.mark.parametrize("status", [None, 202])
+def test_headers_of_an_answer_are_passed_on(status):
+    answer = convert.reply_to_pb(Response(data={}, status=status, headers={"X-Mine": ["a", "b"]})).response
+
+    assert {name: list(values.header) for name, values in answer.headers.items()} == {"X-Mine": ["a", "b"]}
+
+
+def test_a_wish_to_wrap_comes_with_a_creation_time_without_which_the_server_refuses_the_answer():
+    wrap = convert.reply_to_pb(Response(data={}, wrap_ttl_seconds=90)).response.wrap_info
+
+    assert wrap.TTL == 90 * 10**9
+    assert wrap.HasField("creation_time")
+    assert not convert.reply_to_pb(Response(data={})).response.HasField("wrap_info")
 
 
 @pytest.mark.parametrize("operation", [Operation.READ, Operation.UPDATE, Operation.LIST, Operation.DELETE, None])

@@ -62,12 +62,13 @@ def test_a_status_of_ours_reaches_the_other_side():
     assert refused.value.status is Status.FAILED_PRECONDITION
 
 
-def test_a_method_that_is_not_there_is_refused():
+def test_a_method_that_is_not_there_is_unimplemented():
     async def scenario(channel, _):
         await channel.call(remote("/a/none"), pb.StorageGetArgs())
 
-    with pytest.raises(RpcError):
+    with pytest.raises(RpcError) as refused:
         talk({"/a/echo": echo}, scenario)
+    assert refused.value.status is Status.UNIMPLEMENTED
 
 
 def test_a_bug_in_a_handler_does_not_travel(caplog):

@@ -1,13 +1,14 @@
-"""Storage and system view of the server, over a mount's own connection."""
+"""A mount's own connection to its server, and its storage behind it."""
 
 import asyncio
 
 import pytest
 from wire_host import HostSide
 
-from vault_plugin_sdk.logical.storage import ReadOnlyStorageError, StorageError
+from vault_plugin_sdk.logical.storage import ConflictError, ReadOnlyStorageError, StorageError
+from vault_plugin_sdk.logical.system import NotOfferedError
 from vault_plugin_sdk.wire.broker import Broker
-from vault_plugin_sdk.wire.host import HostLink, HostStorage, HostSystemView
+from vault_plugin_sdk.wire.host import HostLink, HostStorage
 from vault_plugin_sdk.wire.methods import RpcError, Status
 
 
@@ -21,6 +22,8 @@ class Direct:
         type(self).opened += 1
 
     async def call(self, method, request):
+        if method.path not in self.methods:
+            raise RpcError(Status.UNIMPLEMENTED, "unknown method")
         return await self.methods[method.path].handler(method.request_type.FromString(request.SerializeToString()), {})
 
     def close(self) -> None:
@@ -68,25 +71,154 @@ def test_a_standby_refuses_writes_by_its_own_error(link, side):
         asyncio.run(HostStorage(link).put("a", b"b"))
 
 
-def test_the_system_view_answers_in_seconds_and_bits(link, side):
+def storage_of(link, **stored):
+    """The mount's storage once it is known what it can do, and holding `stored`."""
+
+    async def made():
+        storage = HostStorage(link)
+        await storage.discover()
+        for key, value in stored.items():
+            await storage.put(f"a/{key}", value)
+        return storage
+
+    return made()
+
+
+@pytest.mark.parametrize("lacks", [set(), {"Storage/ListPage"}])
+def test_a_list_comes_in_pages_also_from_a_server_that_has_none(link, side, lacks):
+    side.lacks = lacks
+
     async def scenario():
-        system = HostSystemView(link)
-        side.is_tainted = True
-        return (
-            await system.replication_state(),
-            await system.tainted(),
-            await system.max_lease_ttl_seconds(),
-            await system.default_lease_ttl_seconds(),
-            await system.generate_password("strict"),
-        )
+        storage = await storage_of(link, a=b"", b=b"", c=b"", d=b"")
+        pages = [await storage.page("a/", after=after, limit=2) for after in ("", "b", "bb", "d")]
+        return pages, await storage.page("a/"), await storage.page("a/", limit=-1)
 
-    assert asyncio.run(scenario()) == (8224, True, 2_764_800, 2_764_800, "from-strict")
+    pages, whole, unlimited = asyncio.run(scenario())
+    assert pages == [["a", "b"], ["c", "d"], ["c", "d"], []]
+    assert whole == unlimited == ["a", "b", "c", "d"]
+    assert side.calls.count("Storage/List") == (6 if lacks else 0)
 
 
-def test_a_refused_call_is_an_error_of_storage(link):
-    with pytest.raises(StorageError, match="failed to generate password") as refused:
-        asyncio.run(HostSystemView(link).generate_password("missing"))
-    assert isinstance(refused.value.__cause__, RpcError)
+def test_a_transaction_is_seen_whole_or_not_at_all(link):
+    async def scenario():
+        storage = await storage_of(link, old=b"1")
+        async with storage.transaction() as tx:
+            await tx.put("a/new", b"2")
+            await tx.delete("a/old")
+            seen = await tx.list("a/"), await tx.get("a/new"), await storage.list("a/"), await storage.get("a/new")
+        return seen, await storage.list("a/"), await storage.get("a/new")
+
+    assert asyncio.run(scenario()) == ((["new"], b"2", ["old"], None), ["new"], b"2")
+
+
+def test_a_transaction_that_raises_did_nothing(link, side):
+    async def scenario():
+        storage = await storage_of(link, a=b"1")
+        async with storage.transaction() as tx:
+            await tx.put("a/a", b"2")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        asyncio.run(scenario())
+    assert side.storage.entries == {"a/a": b"1"}
+
+
+def test_who_is_slower_learns_of_the_conflict_and_did_nothing(link, side):
+    async def scenario():
+        storage = await storage_of(link, a=b"1")
+        async with storage.transaction() as tx:
+            await tx.put("a/b", await tx.get("a/a"))
+            await storage.put("a/a", b"2")
+
+    with pytest.raises(ConflictError):
+        asyncio.run(scenario())
+    assert side.storage.entries == {"a/a": b"2"}
+
+
+def test_a_cancelled_transaction_is_rolled_back(link, side):
+    async def scenario():
+        storage = await storage_of(link)
+        begun = asyncio.Event()
+
+        async def wait():
+            async with storage.transaction() as tx:
+                await tx.put("a/b", b"1")
+                begun.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(wait())
+        await begun.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        return await storage.get("a/b")
+
+    assert asyncio.run(scenario()) is None
+    assert side.calls.count("Storage/Rollback") == 1
+
+
+def test_a_transaction_that_only_reads_ends_without_a_commit(link, side):
+    async def scenario():
+        async with (await storage_of(link, b=b"1")).transaction(read_only=True) as tx:
+            return await tx.get("a/b")
+
+    assert asyncio.run(scenario()) == b"1"
+    assert side.calls[-2:] == ["Storage/Get", "Storage/Rollback"]
+
+
+def test_where_there_are_no_transactions_each_call_stands_alone(link, side):
+    side.lacks = {"Storage/IsTransactional"}
+
+    async def scenario():
+        storage = await storage_of(link)
+        async with storage.transaction() as tx:
+            await tx.put("a/b", b"1")
+            return tx is storage, storage.transactional, await storage.get("a/b")
+
+    assert asyncio.run(scenario()) == (True, False, b"1")
+    assert "Storage/BeginTx" not in side.calls
+
+
+def test_a_standby_begins_no_transaction(link, side):
+    async def scenario():
+        storage = await storage_of(link)
+        side.storage.read_only = True
+        async with storage.transaction():
+            pytest.fail("it has begun")
+
+    with pytest.raises(ReadOnlyStorageError):
+        asyncio.run(scenario())
+
+
+def test_a_rollback_that_fails_does_not_hide_why(link, side, caplog):
+    async def scenario():
+        storage = await storage_of(link)
+        async with storage.transaction():
+            side._transactions.clear()
+            raise LookupError("the reason")
+
+    async def refuse(_):
+        raise RpcError(Status.INTERNAL, "gone")
+
+    side._roll_back = refuse
+    with pytest.raises(LookupError, match="the reason"):
+        asyncio.run(scenario())
+    assert caplog.records[0].fault == "gone"
+
+
+def test_a_call_that_the_server_lacks_is_made_once(link, side):
+    side.lacks = {"Storage/ListPage"}
+    made = []
+
+    async def scenario():
+        storage = await storage_of(link)
+        connection = link._connection
+        original = connection.call
+        connection.call = lambda method, request: made.append(method.path) or original(method, request)
+        return [await storage.page("a/") for _ in range(3)]
+
+    asyncio.run(scenario())
+    assert made.count("/pb.Storage/ListPage") == 1
+    assert issubclass(NotOfferedError, StorageError)
 
 
 def test_calls_at_the_same_time_open_one_connection(link):

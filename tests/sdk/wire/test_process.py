@@ -1,6 +1,7 @@
 """A plugin's process, as its host sees it: from the socket to the end, and what it writes."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -129,7 +130,34 @@ def test_a_fault_that_nobody_waited_for_is_logged_without_its_text(host, mount):
     assert "hunter2" not in host.logged[0]
 
 
+def test_nothing_but_the_one_line_ever_goes_to_stdout(host, mount):
+    """The server takes anything before the line for a broken plugin, and drops what comes after."""
+
+    async def scenario():
+        await mount.send("update", "print", {"way": "print", "text": "printed"})
+        await eventually(lambda: _logged(host, "printed"))
+        await host.call(SHUTDOWN.path, NOTHING, go_plugin.Nothing)
+
+    host.run(scenario())
+    assert host.wait() == 0
+    assert host.line.count("|") == 5
+    assert host.line.startswith("1|5|unix|")
+    assert host.process.stdout.read() == b""
+
+
 # End
+
+
+def test_shutdown_waits_for_nobody_since_the_other_mounts_requests_fail_meanwhile(host, mount):
+    async def scenario():
+        asleep = asyncio.create_task(mount.send("read", "sleep/60"))
+        await mount.send("update", "linger")
+        await host.call(SHUTDOWN.path, NOTHING, go_plugin.Nothing)
+        with contextlib.suppress(StreamTerminatedError, ConnectionError):
+            await asleep
+
+    host.run(scenario())
+    assert host.wait() == 0
 
 
 def test_shutdown_is_answered_and_leaves_nothing(host, mount):

@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import subprocess
 import sys
 
 import pytest
-from wire_host import EXAMPLE, SECOND, WireHost, data_of, eventually, python
+from grpclib.exceptions import StreamTerminatedError
+from wire_host import EXAMPLE, SECOND, WireHost, data_of, eventually, python, started
 
 from vault_plugin_sdk.wire.proto import backend_pb2 as pb
 from vault_plugin_sdk.wire.proto import go_plugin_pb2 as go_plugin
@@ -83,11 +85,8 @@ def test_type_and_special_paths_are_told(host, mount):
 
     kind, paths = host.run(scenario())
     assert kind == 1
-    assert (list(paths.root), list(paths.seal_wrap_storage), list(paths.unauthenticated)) == (
-        ["guarded/*"],
-        ["kept/"],
-        [],
-    )
+    assert (list(paths.root), list(paths.unauthenticated)) == (["guarded/*"], ["open"])
+    assert (list(paths.seal_wrap_storage), list(paths.local_storage)) == (["kept/"], ["wal/"])
 
 
 def test_two_mounts_keep_their_storage_apart(host, mount):
@@ -187,6 +186,88 @@ def test_resolve_path_touches_nothing(host, mount):
     ]
     assert calls == []
     assert host.logged == []
+
+
+def test_another_name_of_a_path_is_resolved_from_memory_and_a_broken_hook_is_not_heard_of(host, mount):
+    async def scenario():
+        before = len(mount.side.calls)
+        resolved = await mount.send("resolve-path", "alias/A", "null")
+        return resolved, await mount.send("resolve-path", "boom", "null"), mount.side.calls[before:]
+
+    resolved, broken, calls = host.run(scenario())
+    assert data_of(resolved) == {"path": "kv/a"}
+    assert broken.err.err_type == 5
+    assert (calls, host.logged) == ([], [])
+
+
+@pytest.mark.parametrize("operation", ["scan", "header"])
+def test_rare_operations_are_not_taken_for_a_write(host, mount, operation):
+    async def scenario():
+        return await mount.send(operation, "kv/a", {"n": 1}), await mount.send("read", "kv/a")
+
+    refused, read = host.run(scenario())
+    assert raw(refused)[0] == 405
+    assert not read.HasField("response")
+
+
+# The server's side
+
+
+@pytest.mark.parametrize("lacks", [set(), {"Storage/IsTransactional", "Storage/ListPage"}])
+def test_what_the_storage_can_do_is_asked_once_and_made_up_for(host, lacks):
+    async def scenario():
+        mount = host.new_mount()
+        mount.side.lacks = lacks
+        await host.announce(mount)
+        await mount.setup()
+        initialized = await mount.initialize()
+        ends = [data_of(await mount.send("read", f"transaction/{end}")) for end in ("commit", "conflict", "error")]
+        await mount.send("update", "kv/a", {})
+        await mount.send("update", "kv/b", {})
+        pages = [data_of(await mount.send("list", "page", {"after": after}))["keys"] for after in ("", "b")]
+        return initialized, ends, pages, mount.side.calls
+
+    initialized, (committed, conflict, rolled_back), pages, calls = host.run(scenario())
+    assert not initialized.HasField("err")
+    assert pages == [["a", "b"], ["in"]]
+    assert committed["listed"] == [["in"], ["in"]]
+    assert committed["is"] is not bool(lacks)
+    assert calls.count("Storage/IsTransactional") == (not lacks)
+    if lacks:
+        assert (committed["outside"], rolled_back["said"], rolled_back["after"]) == (True, "rolled back", True)
+        assert conflict["said"] == ""
+    else:
+        assert (committed["inside"], committed["outside"], committed["after"]) == (True, False, True)
+        assert conflict["said"] == "transaction commit failed"
+        assert rolled_back["said"] == "rolled back"
+
+
+def test_a_call_that_this_server_lacks_is_made_once_for_each_mount(host, mount):
+    async def scenario():
+        return [data_of(await mount.send("read", "system/absent"))["said"] for _ in range(2)]
+
+    assert host.run(scenario()) == [["the server has no /pb.SystemView/GenerateIdentityToken"] * 2] * 2
+
+
+def test_what_a_crash_left_half_done_is_undone_by_the_next_process(host, mount):
+    """The server starts another process for the same mount, and may run the request in it once more."""
+    with contextlib.suppress(StreamTerminatedError, OSError):
+        host.run(mount.send("update", "make/thing"))
+    assert host.wait() == 4
+
+    with started(python(EXAMPLE)) as anew:
+
+        async def scenario():
+            again = anew.new_mount()
+            again.side.storage = mount.side.storage
+            await anew.announce(again)
+            await again.setup()
+            await again.initialize()
+            await again.send("rollback", "")
+            await again.send("rollback", "")
+            return data_of(await again.send("read", "seen"))["seen"], await again.side.storage.list("wal/")
+
+        assert anew.run(scenario()) == (["periodic", "unmade thing", "periodic"], [])
 
 
 # Leases

@@ -127,8 +127,22 @@ class Request(_message.Message):
     requires_snapshot_id: str
     def __init__(self, id: _Optional[str] = ..., ReplicationCluster: _Optional[str] = ..., operation: _Optional[str] = ..., path: _Optional[str] = ..., data: _Optional[str] = ..., secret: _Optional[_Union[Secret, _Mapping]] = ..., headers: _Optional[_Mapping[str, Header]] = ..., client_token: _Optional[str] = ..., client_token_accessor: _Optional[str] = ..., display_name: _Optional[str] = ..., mount_point: _Optional[str] = ..., mount_type: _Optional[str] = ..., mount_accessor: _Optional[str] = ..., wrap_info: _Optional[_Union[RequestWrapInfo, _Mapping]] = ..., client_token_remaining_uses: _Optional[int] = ..., entity_id: _Optional[str] = ..., policy_override: _Optional[bool] = ..., unauthenticated: _Optional[bool] = ..., connection: _Optional[_Union[Connection, _Mapping]] = ..., requires_snapshot_id: _Optional[str] = ...) -> None: ...
 
+class ResponseWrapInfo(_message.Message):
+    __slots__ = ("TTL", "token", "accessor", "creation_time", "seal_wrap")
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ACCESSOR_FIELD_NUMBER: _ClassVar[int]
+    CREATION_TIME_FIELD_NUMBER: _ClassVar[int]
+    SEAL_WRAP_FIELD_NUMBER: _ClassVar[int]
+    TTL: int
+    token: str
+    accessor: str
+    creation_time: Timestamp
+    seal_wrap: bool
+    def __init__(self, TTL: _Optional[int] = ..., token: _Optional[str] = ..., accessor: _Optional[str] = ..., creation_time: _Optional[_Union[Timestamp, _Mapping]] = ..., seal_wrap: _Optional[bool] = ...) -> None: ...
+
 class Response(_message.Message):
-    __slots__ = ("secret", "data", "warnings", "headers", "mount_type")
+    __slots__ = ("secret", "data", "warnings", "wrap_info", "headers", "mount_type")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -139,14 +153,16 @@ class Response(_message.Message):
     SECRET_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    WRAP_INFO_FIELD_NUMBER: _ClassVar[int]
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     MOUNT_TYPE_FIELD_NUMBER: _ClassVar[int]
     secret: Secret
     data: str
     warnings: _containers.RepeatedScalarFieldContainer[str]
+    wrap_info: ResponseWrapInfo
     headers: _containers.MessageMap[str, Header]
     mount_type: str
-    def __init__(self, secret: _Optional[_Union[Secret, _Mapping]] = ..., data: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., headers: _Optional[_Mapping[str, Header]] = ..., mount_type: _Optional[str] = ...) -> None: ...
+    def __init__(self, secret: _Optional[_Union[Secret, _Mapping]] = ..., data: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., wrap_info: _Optional[_Union[ResponseWrapInfo, _Mapping]] = ..., headers: _Optional[_Mapping[str, Header]] = ..., mount_type: _Optional[str] = ...) -> None: ...
 
 class HandleRequestArgs(_message.Message):
     __slots__ = ("storage_id", "request")
@@ -252,10 +268,24 @@ class StorageEntry(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ..., seal_wrap: _Optional[bool] = ...) -> None: ...
 
 class StorageListArgs(_message.Message):
-    __slots__ = ("prefix",)
+    __slots__ = ("prefix", "txn")
     PREFIX_FIELD_NUMBER: _ClassVar[int]
+    TXN_FIELD_NUMBER: _ClassVar[int]
     prefix: str
-    def __init__(self, prefix: _Optional[str] = ...) -> None: ...
+    txn: str
+    def __init__(self, prefix: _Optional[str] = ..., txn: _Optional[str] = ...) -> None: ...
+
+class StorageListPageArgs(_message.Message):
+    __slots__ = ("prefix", "after", "limit", "txn")
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    TXN_FIELD_NUMBER: _ClassVar[int]
+    prefix: str
+    after: str
+    limit: int
+    txn: str
+    def __init__(self, prefix: _Optional[str] = ..., after: _Optional[str] = ..., limit: _Optional[int] = ..., txn: _Optional[str] = ...) -> None: ...
 
 class StorageListReply(_message.Message):
     __slots__ = ("keys", "err")
@@ -266,10 +296,12 @@ class StorageListReply(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[str]] = ..., err: _Optional[str] = ...) -> None: ...
 
 class StorageGetArgs(_message.Message):
-    __slots__ = ("key",)
+    __slots__ = ("key", "txn")
     KEY_FIELD_NUMBER: _ClassVar[int]
+    TXN_FIELD_NUMBER: _ClassVar[int]
     key: str
-    def __init__(self, key: _Optional[str] = ...) -> None: ...
+    txn: str
+    def __init__(self, key: _Optional[str] = ..., txn: _Optional[str] = ...) -> None: ...
 
 class StorageGetReply(_message.Message):
     __slots__ = ("entry", "err")
@@ -280,10 +312,12 @@ class StorageGetReply(_message.Message):
     def __init__(self, entry: _Optional[_Union[StorageEntry, _Mapping]] = ..., err: _Optional[str] = ...) -> None: ...
 
 class StoragePutArgs(_message.Message):
-    __slots__ = ("entry",)
+    __slots__ = ("entry", "txn")
     ENTRY_FIELD_NUMBER: _ClassVar[int]
+    TXN_FIELD_NUMBER: _ClassVar[int]
     entry: StorageEntry
-    def __init__(self, entry: _Optional[_Union[StorageEntry, _Mapping]] = ...) -> None: ...
+    txn: str
+    def __init__(self, entry: _Optional[_Union[StorageEntry, _Mapping]] = ..., txn: _Optional[str] = ...) -> None: ...
 
 class StoragePutReply(_message.Message):
     __slots__ = ("err",)
@@ -292,12 +326,40 @@ class StoragePutReply(_message.Message):
     def __init__(self, err: _Optional[str] = ...) -> None: ...
 
 class StorageDeleteArgs(_message.Message):
-    __slots__ = ("key",)
+    __slots__ = ("key", "txn")
     KEY_FIELD_NUMBER: _ClassVar[int]
+    TXN_FIELD_NUMBER: _ClassVar[int]
     key: str
-    def __init__(self, key: _Optional[str] = ...) -> None: ...
+    txn: str
+    def __init__(self, key: _Optional[str] = ..., txn: _Optional[str] = ...) -> None: ...
 
 class StorageDeleteReply(_message.Message):
+    __slots__ = ("err",)
+    ERR_FIELD_NUMBER: _ClassVar[int]
+    err: str
+    def __init__(self, err: _Optional[str] = ...) -> None: ...
+
+class StorageIsTransactionalReply(_message.Message):
+    __slots__ = ("transactional",)
+    TRANSACTIONAL_FIELD_NUMBER: _ClassVar[int]
+    transactional: bool
+    def __init__(self, transactional: _Optional[bool] = ...) -> None: ...
+
+class StorageBeginTxReply(_message.Message):
+    __slots__ = ("txn", "err")
+    TXN_FIELD_NUMBER: _ClassVar[int]
+    ERR_FIELD_NUMBER: _ClassVar[int]
+    txn: str
+    err: str
+    def __init__(self, txn: _Optional[str] = ..., err: _Optional[str] = ...) -> None: ...
+
+class StorageEndTxArgs(_message.Message):
+    __slots__ = ("txn",)
+    TXN_FIELD_NUMBER: _ClassVar[int]
+    txn: str
+    def __init__(self, txn: _Optional[str] = ...) -> None: ...
+
+class StorageEndTxReply(_message.Message):
     __slots__ = ("err",)
     ERR_FIELD_NUMBER: _ClassVar[int]
     err: str
@@ -320,6 +382,161 @@ class ReplicationStateReply(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     state: int
     def __init__(self, state: _Optional[int] = ...) -> None: ...
+
+class CachingDisabledReply(_message.Message):
+    __slots__ = ("disabled",)
+    DISABLED_FIELD_NUMBER: _ClassVar[int]
+    disabled: bool
+    def __init__(self, disabled: _Optional[bool] = ...) -> None: ...
+
+class MlockEnabledReply(_message.Message):
+    __slots__ = ("enabled",)
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    def __init__(self, enabled: _Optional[bool] = ...) -> None: ...
+
+class LocalMountReply(_message.Message):
+    __slots__ = ("local",)
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    local: bool
+    def __init__(self, local: _Optional[bool] = ...) -> None: ...
+
+class ResponseWrapDataArgs(_message.Message):
+    __slots__ = ("data", "TTL")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    data: str
+    TTL: int
+    def __init__(self, data: _Optional[str] = ..., TTL: _Optional[int] = ...) -> None: ...
+
+class ResponseWrapDataReply(_message.Message):
+    __slots__ = ("wrap_info", "err")
+    WRAP_INFO_FIELD_NUMBER: _ClassVar[int]
+    ERR_FIELD_NUMBER: _ClassVar[int]
+    wrap_info: ResponseWrapInfo
+    err: str
+    def __init__(self, wrap_info: _Optional[_Union[ResponseWrapInfo, _Mapping]] = ..., err: _Optional[str] = ...) -> None: ...
+
+class Alias(_message.Message):
+    __slots__ = ("mount_type", "mount_accessor", "name", "metadata", "ID")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    MOUNT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    MOUNT_ACCESSOR_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    mount_type: str
+    mount_accessor: str
+    name: str
+    metadata: _containers.ScalarMap[str, str]
+    ID: str
+    def __init__(self, mount_type: _Optional[str] = ..., mount_accessor: _Optional[str] = ..., name: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., ID: _Optional[str] = ...) -> None: ...
+
+class Entity(_message.Message):
+    __slots__ = ("ID", "name", "aliases", "metadata", "disabled")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    DISABLED_FIELD_NUMBER: _ClassVar[int]
+    ID: str
+    name: str
+    aliases: _containers.RepeatedCompositeFieldContainer[Alias]
+    metadata: _containers.ScalarMap[str, str]
+    disabled: bool
+    def __init__(self, ID: _Optional[str] = ..., name: _Optional[str] = ..., aliases: _Optional[_Iterable[_Union[Alias, _Mapping]]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., disabled: _Optional[bool] = ...) -> None: ...
+
+class Group(_message.Message):
+    __slots__ = ("ID", "name", "metadata")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    ID: str
+    name: str
+    metadata: _containers.ScalarMap[str, str]
+    def __init__(self, ID: _Optional[str] = ..., name: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class EntityInfoArgs(_message.Message):
+    __slots__ = ("entity_id",)
+    ENTITY_ID_FIELD_NUMBER: _ClassVar[int]
+    entity_id: str
+    def __init__(self, entity_id: _Optional[str] = ...) -> None: ...
+
+class EntityInfoReply(_message.Message):
+    __slots__ = ("entity", "err")
+    ENTITY_FIELD_NUMBER: _ClassVar[int]
+    ERR_FIELD_NUMBER: _ClassVar[int]
+    entity: Entity
+    err: str
+    def __init__(self, entity: _Optional[_Union[Entity, _Mapping]] = ..., err: _Optional[str] = ...) -> None: ...
+
+class GroupsForEntityReply(_message.Message):
+    __slots__ = ("groups", "err")
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    ERR_FIELD_NUMBER: _ClassVar[int]
+    groups: _containers.RepeatedCompositeFieldContainer[Group]
+    err: str
+    def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ..., err: _Optional[str] = ...) -> None: ...
+
+class PluginEnvironment(_message.Message):
+    __slots__ = ("vault_version",)
+    VAULT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    vault_version: str
+    def __init__(self, vault_version: _Optional[str] = ...) -> None: ...
+
+class PluginEnvReply(_message.Message):
+    __slots__ = ("plugin_environment", "err")
+    PLUGIN_ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    ERR_FIELD_NUMBER: _ClassVar[int]
+    plugin_environment: PluginEnvironment
+    err: str
+    def __init__(self, plugin_environment: _Optional[_Union[PluginEnvironment, _Mapping]] = ..., err: _Optional[str] = ...) -> None: ...
+
+class ClusterInfoReply(_message.Message):
+    __slots__ = ("cluster_name", "cluster_id", "err")
+    CLUSTER_NAME_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
+    ERR_FIELD_NUMBER: _ClassVar[int]
+    cluster_name: str
+    cluster_id: str
+    err: str
+    def __init__(self, cluster_name: _Optional[str] = ..., cluster_id: _Optional[str] = ..., err: _Optional[str] = ...) -> None: ...
+
+class GenerateIdentityTokenRequest(_message.Message):
+    __slots__ = ("audience", "ttl")
+    AUDIENCE_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    audience: str
+    ttl: int
+    def __init__(self, audience: _Optional[str] = ..., ttl: _Optional[int] = ...) -> None: ...
+
+class GenerateIdentityTokenResponse(_message.Message):
+    __slots__ = ("token", "ttl")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    ttl: int
+    def __init__(self, token: _Optional[str] = ..., ttl: _Optional[int] = ...) -> None: ...
 
 class GeneratePasswordFromPolicyRequest(_message.Message):
     __slots__ = ("policy_name",)
