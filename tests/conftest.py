@@ -1,5 +1,6 @@
 """What holds for all tests (no network but this machine's own), and the running product for those that need it."""
 
+import copy
 import http.server
 import json
 import secrets
@@ -11,15 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from servers import OLDER
 
 if TYPE_CHECKING:
+    from vault_salesforce.dev.openbao import OpenBao
     from vault_salesforce.dev.rest import Answer, Rest
     from vault_salesforce.dev.stack import Stack
 
 _LOOPBACK = "127.0.0.1,::1,localhost"
 PATIENCE_SECONDS = 40.0
 _TAIL_CHARACTERS = 4000
-_STACK: "pytest.StashKey[Stack]" = pytest.StashKey()
+_STACKS: "pytest.StashKey[list[Stack]]" = pytest.StashKey()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -27,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest-socket, before it reads its options, what every test may reach."""
     config.option.allow_hosts = _LOOPBACK
     config.option.allow_unix_socket = True
+    config.stash[_STACKS] = []
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,12 @@ class Product:
         self.vault: Rest = stack.vault.api(stack.vault.root_token)
         self.org: Rest = stack.orgsim.control()
         self._threads = ThreadPoolExecutor(16, thread_name_prefix="test")
+
+    def through(self, node: "OpenBao") -> "Product":
+        """The same, asked through another node of the server."""
+        other = copy.copy(self)
+        other.vault = node.api(node.root_token)
+        return other
 
     def user(self, **settings: Any) -> str:
         """Make a user whom the org asks for no token, unless `login_ranges` says otherwise."""
@@ -184,27 +194,44 @@ class Hook:
         self._thread.join()
 
 
+def _running(config: pytest.Config, **shape: Any) -> Iterator["Stack"]:
+    from vault_salesforce.dev.stack import Stack
+
+    with Stack(tell=lambda _: None, **shape) as made:
+        config.stash[_STACKS].append(made)
+        made.start()
+        yield made
+    config.stash[_STACKS].remove(made)
+
+
 @pytest.fixture(scope="session")
 def stack(pytestconfig: pytest.Config) -> Iterator["Stack"]:
     """The whole product, once per test process."""
-    from vault_salesforce.dev.stack import Stack
+    yield from _running(pytestconfig)
 
-    with Stack(tell=lambda _: None) as made:
-        pytestconfig.stash[_STACK] = made
-        made.start()
-        yield made
+
+@pytest.fixture(scope="session")
+def older_stack(pytestconfig: pytest.Config) -> Iterator["Stack"]:
+    """The same on the older release of the server."""
+    yield from _running(pytestconfig, binary=OLDER)
+
+
+@pytest.fixture(scope="module")
+def cluster(pytestconfig: pytest.Config) -> Iterator["Stack"]:
+    """The product on a server of three nodes, with two sidecars, once per module."""
+    yield from _running(pytestconfig, nodes=3, sidecars=2)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what the running product logged last, beside a failed test that used it."""
     report = yield
-    stack = item.config.stash.get(_STACK, None)
-    if report.failed and stack is not None and item.get_closest_marker("system"):
-        for part in (stack.vault.part, stack.sidecar.part, stack.orgsim.part):
-            for log in (part.output, part.errors):
-                if log.exists():
-                    report.sections.append((log.name, log.read_text(errors="replace")[-_TAIL_CHARACTERS:]))
+    if report.failed and item.get_closest_marker("system"):
+        for stack in item.config.stash[_STACKS]:
+            for part in stack.parts():
+                for log in (part.output, part.errors):
+                    if log.exists():
+                        report.sections.append((log.name, log.read_text(errors="replace")[-_TAIL_CHARACTERS:]))
     return report
 
 
@@ -212,6 +239,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def product(stack: "Stack") -> Iterator[Product]:
     """The running product; the org behaves well before and after."""
     made = Product(stack)
+    yield made
+    made.org.ask("DELETE", "misbehave")
+    made.close()
+
+
+@pytest.fixture
+def clustered(cluster: "Stack") -> Iterator[Product]:
+    """The product on three nodes, all of them in order; asked through the active one."""
+    cluster.cluster.wait()
+    made = Product(cluster).through(cluster.cluster.leader())
     yield made
     made.org.ask("DELETE", "misbehave")
     made.close()

@@ -60,7 +60,6 @@ class Claims:
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> "Claims":
         """Read a verified payload. Raises: KeyError, TypeError, ValueError where it is not of this shape."""
-        caller = payload["caller"]
         return cls(
             iss=str(payload["iss"]),
             aud=str(payload["aud"]),
@@ -70,7 +69,7 @@ class Claims:
             operation=Operation(payload["operation"]),
             path=str(payload["path"]),
             digest=str(payload["digest"]),
-            caller=Caller(**{name: str(caller.get(name, "")) for name in Caller.__dataclass_fields__}),
+            caller=Caller.from_data(payload["caller"]),
         )
 
 

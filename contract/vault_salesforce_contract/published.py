@@ -11,7 +11,7 @@ from vault_plugin_sdk.framework.secretstr import SecretStr
 ROTATE_ON_LEASE_END = ("last", "any", "never")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PublishedCredential:
     """The credential as KV holds it, with what the plugin needs to lease it. Written at `published/<role>`."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vault_plugin_sdk.framework.fields import INTEGER, LIST, TEXT, field
+from vault_plugin_sdk.logical.request import Caller
 
 # Raised with a change that a half must know of to work with one that makes it. What is only added needs no new number:
 # a field that a half does not know is left out by it, and has a default where it does not come.
@@ -32,12 +33,36 @@ class Held:
 
 @dataclass(frozen=True)
 class DueMark:
-    """A lease's end made this version due."""
+    """A lease's end made this version due.
+
+    Attributes:
+        role: Whose.
+        version: Which version.
+        rotation_id: The rotation that made it.
+        cause: Why it is due.
+        caller: Who was lent it; empty where nobody remembers. Of two who make one version due the first is told.
+    """
 
     role: str
     version: int
     rotation_id: str
     cause: str = "lease"
+    caller: Caller = dataclasses.field(default_factory=Caller, compare=False)
+
+    def to_data(self) -> dict[str, Any]:
+        """JSON form."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "DueMark":
+        """Read the JSON form. Raises: KeyError, TypeError, ValueError, AttributeError where it is not of this shape."""
+        return cls(
+            role=str(data["role"]),
+            version=int(data["version"]),
+            rotation_id=str(data["rotation_id"]),
+            cause=str(data.get("cause", "lease")),
+            caller=Caller.from_data(data.get("caller") or {}),
+        )
 
 
 @dataclass(frozen=True)
@@ -101,7 +126,7 @@ class RegistrationAnswer:
         data: dict[str, Any] = {
             name: getattr(self, name) for name in ("accessor", "mount", "public_key", "contract", "version")
         }
-        data["due"] = [vars(mark) for mark in self.due]
+        data["due"] = [mark.to_data() for mark in self.due]
         data["differing"] = None if self.differing is None else list(self.differing)
         data["held"] = {
             str(part): {
@@ -124,10 +149,7 @@ class RegistrationAnswer:
             public_key=data["public_key"],
             contract=int(data["contract"]),
             version=data["version"],
-            due=tuple(
-                DueMark(mark["role"], int(mark["version"]), mark["rotation_id"], mark.get("cause", "lease"))
-                for mark in data.get("due") or ()
-            ),
+            due=tuple(DueMark.from_data(mark) for mark in data.get("due") or ()),
             differing=None if differing is None else tuple(int(part) for part in differing),
             held={
                 int(part): {role: Held(int(item["version"]), item["rotation_id"]) for role, item in roles.items()}

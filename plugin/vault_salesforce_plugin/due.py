@@ -47,7 +47,7 @@ class DueMarks:
         marks[mark.role] = mark  # seen before it is stored: from this turn on the version is lent briefly
         try:
             async with self._writing:
-                await self._storage.put(PREFIX + mark.role, json.dumps(vars(mark)).encode())
+                await self._storage.put(PREFIX + mark.role, json.dumps(mark.to_data()).encode())
         except BaseException:
             if marks.get(mark.role) == mark:
                 del marks[mark.role]
@@ -115,8 +115,7 @@ def _read(role: str, stored: bytes | None) -> DueMark | None:
     if stored is None:
         return None
     try:
-        record = json.loads(stored)
-        return DueMark(role, int(record["version"]), str(record["rotation_id"]), str(record["cause"]))
+        return DueMark.from_data(json.loads(stored) | {"role": role})
     except (ValueError, TypeError, KeyError, AttributeError):
         # As if it were not there: a mark may cost a rotation, and must not cost the mount.
         _log.warning("a stored due mark cannot be read", extra={"role": role})

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -12,15 +12,36 @@ from vault_plugin_sdk.framework.path import WRITES
 from vault_plugin_sdk.logical.errors import CallerError, EngineError, OperatorError, TransientError
 from vault_plugin_sdk.logical.request import Operation, Request
 from vault_plugin_sdk.logical.response import Response
-from vault_salesforce_contract.forwarding import LIFETIME_SECONDS, METHODS, UNKNOWN_KEY, Claims, body_digest
+from vault_salesforce_contract.forwarding import (
+    LIFETIME_SECONDS,
+    METHODS,
+    NOT_UP,
+    STOPPING,
+    UNKNOWN_KEY,
+    Claims,
+    body_digest,
+)
 from vault_salesforce_contract.registration import BEAT_SECONDS, STALE_SECONDS
 from vault_salesforce_plugin.clock import Clock
 from vault_salesforce_plugin.http import Answer, Busy, Http, Lost, Target, Unreachable
 from vault_salesforce_plugin.sidecars import Sidecar, Sidecars
 from vault_salesforce_plugin.signing import Signer
 
+_DECLINES = (NOT_UP, STOPPING)
 # What logs in or rotates may take as long as its `wait` allows.
 _PATIENT_PATHS = ("config/", "resync/", "rotate/", "rotate-root/", "security-token/", "static-roles/", "unlock/")
+
+
+class _Declined(Exception):  # noqa: N818 - what happened, as a fact
+    """The sidecar comes up or goes down, and has done nothing.
+
+    Args:
+        answer: What it said.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("it is not up")
+        self.answer = answer
 
 
 @dataclass(frozen=True)
@@ -97,10 +118,24 @@ class Forwarder:
         in_order = await self._sidecars.in_order(subject)
         if not in_order:
             raise await self._nobody(request)
+        try:
+            return await self._by_one_of(in_order, request)
+        except Lost as exc:
+            return _lost(request, subject, exc)
+        except Busy as exc:
+            raise TransientError(
+                "too many requests are waiting for the sidecars; nothing was begun", retry_after_seconds=1
+            ) from exc
+
+    async def _by_one_of(self, in_order: Iterable[Sidecar], request: Request) -> Response | None:
         end = self._clock.monotonic() + self._limits.all_seconds
         body = json.dumps(request.data, separators=(",", ":")).encode() if request.data else b""
         reasons = []
+        declined: Answer | None = None
         for sidecar in in_order:
+            if self._clock.monotonic() >= end:
+                reasons.append(f"{sidecar.instance}: no time was left to ask it")
+                continue
             try:
                 return await self._by(sidecar, request, body, end)
             except Unreachable as exc:
@@ -108,12 +143,10 @@ class Forwarder:
                 reasons.append(f"{sidecar.instance}: {exc}")
             except _UnknownKey:
                 reasons.append(f"{sidecar.instance}: it has not registered since this plugin was started")
-            except Lost as exc:
-                return _lost(request, subject, exc)
-            except Busy as exc:
-                raise TransientError(
-                    "too many requests are waiting for the sidecars; nothing was begun", retry_after_seconds=1
-                ) from exc
+            except _Declined as exc:
+                declined = exc.answer
+        if declined is not None:
+            return _passed_on(declined)
         raise TransientError(
             f"no sidecar can be reached: {'; '.join(reasons)}",
             code="no_sidecar_reached",
@@ -156,6 +189,8 @@ class Forwarder:
                 raise _UnknownKey
             # Nothing was done there either; the caller, whose token is good, would look for the fault in it.
             raise Unreachable("it does not take this mount's signature")
+        if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and (_document(answer) or {}).get("code") in _DECLINES:
+            raise _Declined(answer)
         return answer
 
     def _sign(self, sidecar: Sidecar, request: Request, body: bytes) -> str:

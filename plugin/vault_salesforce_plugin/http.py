@@ -17,13 +17,16 @@ from urllib.parse import urlsplit
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-CONNECT_SECONDS = 2.0
+from vault_salesforce_plugin.resolving import Resolver
+
+CONNECT_SECONDS = 2.0  # for the name, for the connection, and for the handshake, each
 THREADS = 64
 RESERVED_THREADS = 8  # for requests that do not wait for a rotation
 QUEUE = 64
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 1024 * 1024
 _TIMED_OUT = "no answer in time"
+_NO_CONNECTION_IN_TIME = "no connection in time"
 _CLOSED = "the mount ends"
 
 
@@ -54,6 +57,11 @@ class Target:
     port: int
     certificate: str
     fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """Host and port, as HTTP writes them."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @classmethod
     def of(cls, url: str, certificate: str) -> "Target":
@@ -94,6 +102,7 @@ class Http:
         reserved: See above.
         queue: How many more may wait for a thread.
         monotonic: Seconds, for the limits.
+        resolver: Names to addresses.
     """
 
     def __init__(
@@ -103,11 +112,13 @@ class Http:
         reserved: int = RESERVED_THREADS,
         queue: int = QUEUE,
         monotonic: Callable[[], float] = time.monotonic,
+        resolver: Resolver | None = None,
     ) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sidecar")
         self._places = threading.BoundedSemaphore(threads + queue)
         self._patient_places = threading.BoundedSemaphore(threads - reserved)
         self._monotonic = monotonic
+        self._resolver = resolver or Resolver()
 
     async def send(
         self,
@@ -128,7 +139,8 @@ class Http:
             path: With its leading slash, quoted.
             body: As it is sent.
             headers: Besides those of HTTP itself.
-            limit_seconds: From now to the last byte of the answer, waiting for a thread included.
+            limit_seconds: From now to the last byte of the answer, waiting for a thread included. Who cannot be reached
+                leaves time to try another: see `CONNECT_SECONDS`.
             patient: It may take long: such requests leave some threads to the others.
 
         Raises:
@@ -146,17 +158,22 @@ class Http:
         if len(taken) < len(places):
             give_back()
             raise Busy
-        exchange = _Exchange(target, self._monotonic() + limit_seconds, self._monotonic)
+        deadline = self._monotonic() + limit_seconds
         try:
+            addresses = await self._resolver.addresses(target.host, min(CONNECT_SECONDS, limit_seconds))
+            exchange = _Exchange(target, addresses, deadline, self._monotonic)
             job = self._pool.submit(exchange.run, method, path, body, dict(headers or {}))
-        except RuntimeError as exc:
+        except (OSError, RuntimeError) as exc:
             give_back()
-            raise Unreachable(_CLOSED) from exc
+            raise Unreachable("its name has no address now" if isinstance(exc, OSError) else _CLOSED) from exc
+        except BaseException:
+            give_back()
+            raise
         job.add_done_callback(give_back)
         done = asyncio.wrap_future(job)
         done.add_done_callback(_look_at)
         try:
-            await asyncio.wait((done,), timeout=limit_seconds)
+            await asyncio.wait((done,), timeout=max(0.0, deadline - self._monotonic()))
         except asyncio.CancelledError:
             done.cancel()  # one that still waits for a thread never starts; one that runs is a job, and goes on
             asyncio.get_running_loop().call_later(limit_seconds, exchange.give_up)
@@ -172,6 +189,7 @@ class Http:
 
     def close(self) -> None:
         """Begin nothing more."""
+        self._resolver.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -184,8 +202,11 @@ def _look_at(done: asyncio.Future[Answer]) -> None:
 class _Exchange:
     """One request and its answer, in a thread; the loop may give it up at any time."""
 
-    def __init__(self, target: Target, deadline: float, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, target: Target, addresses: tuple[str, ...], deadline: float, monotonic: Callable[[], float]
+    ) -> None:
         self._target = target
+        self._addresses = addresses
         self._deadline = deadline
         self._monotonic = monotonic
         self._turn = threading.Lock()
@@ -193,17 +214,8 @@ class _Exchange:
         self._socket: socket.socket | None = None  # set when the request is about to be sent
 
     def run(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-        connection = HTTPSConnection(
-            self._target.host,
-            self._target.port,
-            timeout=max(0.001, min(CONNECT_SECONDS, self._deadline - self._monotonic())),
-            cert_reqs="CERT_REQUIRED",
-            ssl_context=_context(self._target.certificate),
-            assert_fingerprint=self._target.fingerprint,
-            assert_hostname=False,
-        )
+        connection = self._connect()
         try:
-            self._connect(connection)
             return self._ask(connection, method, path, body, headers)
         finally:
             connection.close()
@@ -219,17 +231,43 @@ class _Exchange:
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         return True
 
-    def _connect(self, connection: HTTPSConnection) -> None:
+    def _connect(self) -> HTTPSConnection:
+        """To the first of the addresses that takes it; each has its share of the time."""
+        end = min(self._deadline, self._monotonic() + CONNECT_SECONDS)
+        failure = Unreachable(_NO_CONNECTION_IN_TIME)
+        for number, address in enumerate(self._addresses):
+            share = (end - self._monotonic()) / (len(self._addresses) - number)
+            if share <= 0:
+                break
+            try:
+                return self._connected(address, share)
+            except Unreachable as exc:
+                failure = exc
+        raise failure
+
+    def _connected(self, address: str, seconds: float) -> HTTPSConnection:
+        connection = HTTPSConnection(
+            address,
+            self._target.port,
+            timeout=seconds,
+            cert_reqs="CERT_REQUIRED",
+            ssl_context=_context(self._target.certificate),
+            assert_fingerprint=self._target.fingerprint,
+            assert_hostname=False,
+            server_hostname=self._target.host,
+        )
         try:
             connection.connect()
         except (ConnectTimeoutError, TimeoutError) as exc:
-            raise Unreachable("no connection in time") from exc
-        except NewConnectionError as exc:
-            raise Unreachable("no connection") from exc
-        except (ssl.SSLError, HTTPError) as exc:
-            raise Unreachable("it does not show the certificate that it registered") from exc
-        except OSError as exc:
-            raise Unreachable("no connection") from exc
+            connection.close()
+            raise Unreachable(_NO_CONNECTION_IN_TIME) from exc
+        except (ssl.SSLError, HTTPError, OSError) as exc:
+            connection.close()
+            another = isinstance(exc, ssl.SSLError | HTTPError) and not isinstance(exc, NewConnectionError)
+            raise Unreachable(
+                "it does not show the certificate that it registered" if another else "no connection"
+            ) from exc
+        return connection
 
     def _ask(self, connection: HTTPSConnection, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         with self._turn:
@@ -240,6 +278,7 @@ class _Exchange:
             connection.sock.settimeout(left)
             self._socket = connection.sock
         try:
+            headers["Host"] = self._target.name
             connection.request(method, path, body, headers, preload_content=False, decode_content=False)
             response = connection.getresponse()
             content = b""

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from vault_plugin_sdk.framework.secret import TYPE_KEY
-from vault_plugin_sdk.logical.request import Lease
+from vault_plugin_sdk.logical.request import Caller, Lease
 from vault_plugin_sdk.logical.response import LeaseGrant
 from vault_salesforce_contract.published import PublishedCredential
 
@@ -33,6 +33,7 @@ class Lent:
         rule: The role's `rotate_on_lease_end` when it was lent; "" of a release that did not say.
         brief: It was lent while the version was due or being changed: its end triggers nothing.
         record: Its name among the live leases; "" where the role's rule needs none.
+        caller: Who was lent it: the server says nothing of that when the lease ends.
     """
 
     role: str
@@ -42,6 +43,7 @@ class Lent:
     rule: str = ""
     brief: bool = False
     record: str = ""
+    caller: Caller = field(default_factory=Caller)
 
     @property
     def triggers(self) -> bool:
@@ -69,6 +71,7 @@ class Lent:
             rule=str(data.get("rule", "")),
             brief=bool(data.get("brief")),
             record=str(data.get("record", "")),
+            caller=Caller.from_data(data.get("caller") or {}),
         )
 
     def is_current(self, held: PublishedCredential | None) -> bool:
@@ -80,7 +83,7 @@ class Lent:
         return held is not None and held.version >= self.version and not self.is_current(held)
 
 
-def lend(role: str, held: PublishedCredential, *, brief: bool, longest: float) -> Lent:
+def lend(role: str, held: PublishedCredential, *, brief: bool, longest: float, caller: Caller | None = None) -> Lent:
     """What is lent of `held`.
 
     Args:
@@ -88,9 +91,11 @@ def lend(role: str, held: PublishedCredential, *, brief: bool, longest: float) -
         held: The credential.
         brief: The version is due or being changed.
         longest: The mount's own bound, in seconds. Whatever it is later, this lease keeps to what it is now.
+        caller: Who is lent it.
     """
     max_ttl = max(_LEAST_SECONDS, min(held.max_ttl, longest))
-    return Lent(role, held.version, held.rotation_id, max_ttl, held.rotate_on_lease_end, brief)
+    rule, lent_to = held.rotate_on_lease_end, caller or Caller()
+    return Lent(role, held.version, held.rotation_id, max_ttl, rule, brief, caller=lent_to)
 
 
 def first_grant(lent: Lent, held: PublishedCredential, now: datetime) -> LeaseGrant:

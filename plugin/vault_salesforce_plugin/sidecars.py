@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -19,8 +19,9 @@ from vault_salesforce_plugin.clock import Clock
 _log = logging.getLogger(__name__)
 
 PREFIX = "sidecars/"
+_REFUSED_AT_MOST = 16
 # What a heartbeat changes all the time is not stored.
-_VOLATILE = ("published", "changing")
+_VOLATILE = ("published", "lacking", "changing", "reason")
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Sidecar:
         beats: How often it was heard by this process.
         reachable: Whether the last try to connect to it succeeded; a heartbeat gives it another chance.
         complete: Whether, at its last heartbeat, this plugin held all that KV holds.
+        compared: The digests of both halves at that heartbeat, its own first.
+        told: The last part of whose roles it was told what is held.
         changing: Roles whose password it is changing.
     """
 
@@ -45,6 +48,8 @@ class Sidecar:
     beats: int = 0
     reachable: bool = True
     complete: bool = False
+    compared: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    told: int = -1
     changing: frozenset[str] = frozenset()
 
 
@@ -62,6 +67,8 @@ class Sidecars:
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
         self._clock = clock
+        self.refused: dict[str, Sidecar] = {}  # of another contract, by name: for people to see
+        self._complained: dict[tuple[str, str], str] = {}  # why whom was refused a name, as it was logged
         self._known: dict[str, Sidecar] | None = None
         self._loading = asyncio.Lock()
         self._registering = asyncio.Lock()
@@ -85,11 +92,16 @@ class Sidecars:
                     code="instance_taken",
                     remedy=f"give this sidecar another name, or delete sidecar/{instance} at this mount",
                 )
-            if sidecar is None or _lasting(sidecar.registration) != _lasting(registration):
+            is_news = sidecar is None or _lasting(sidecar.registration) != _lasting(registration)
+            if is_news:
                 record = {"owner": owner, "registration": _lasting(registration)}
                 await self._storage.put(PREFIX + instance, json.dumps(record).encode())
             if sidecar is None:
                 sidecar = known[instance] = Sidecar(instance, owner, registration, self._clock.monotonic())
+        self.refused.pop(instance, None)
+        was_refused = self._complained.pop((instance, owner), None)
+        if is_news or was_refused or not sidecar.beats:
+            _log.info("a sidecar registered", extra={"instance": instance, "url": registration.url} | _of(registration))
         sidecar.registration = registration
         sidecar.heard = self._clock.monotonic()
         sidecar.beats += 1
@@ -98,6 +110,23 @@ class Sidecars:
         self._beat.set()
         self._beat = asyncio.Event()
         return sidecar
+
+    def refuse(self, instance: str, registration: Registration, caller: Caller) -> None:
+        """Remember, and do not use, one that speaks another contract."""
+        while len(self.refused) >= _REFUSED_AT_MOST:
+            del self.refused[next(iter(self.refused))]
+        self.refused[instance] = Sidecar(instance, owner_of(caller), registration, self._clock.monotonic())
+
+    def complain(self, instance: str, caller: Caller, reason: str) -> None:
+        """Log that a registration was refused; once, and not with every heartbeat, until it is refused otherwise."""
+        who = instance, owner_of(caller)
+        if self._complained.get(who) == reason:
+            return
+        while len(self._complained) >= _REFUSED_AT_MOST:
+            del self._complained[next(iter(self._complained))]
+        self._complained[who] = reason
+        said = {"instance": instance, "reason": reason, "display_name": caller.display_name}
+        _log.warning("a sidecar was refused", extra=said | {"entity_id": caller.entity_id})
 
     async def all(self) -> list[Sidecar]:
         """All that are registered, by name. Raises: StorageError."""
@@ -118,18 +147,25 @@ class Sidecars:
         for sidecar in await self.all():
             if self.silent_seconds(sidecar) >= FORGOTTEN_SECONDS:
                 await self.remove(sidecar.instance)
+        for stranger in list(self.refused.values()):
+            if self.silent_seconds(stranger) >= STALE_SECONDS:
+                del self.refused[stranger.instance]
 
     async def in_order(self, subject: str) -> list[Sidecar]:
         """Those that were heard lately, in the order to try them. Raises: StorageError.
 
         Requests about one `subject` go to the same sidecar first, for a request joins a rotation sooner where it runs;
-        different subjects spread over all. One that could not be reached comes last until it is heard again.
+        different subjects spread over all. One that could not be reached comes last until it is heard again, and after
+        those that have nothing to complain of comes one that has.
         """
 
-        def rank(sidecar: Sidecar) -> tuple[bool, bytes]:
-            return not sidecar.reachable, hashlib.sha256(f"{sidecar.instance} {subject}".encode()).digest()
+        def rank(sidecar: Sidecar) -> tuple[bool, bool, bytes]:
+            troubled = bool(sidecar.registration.reason)
+            return not sidecar.reachable, troubled, hashlib.sha256(f"{sidecar.instance} {subject}".encode()).digest()
 
-        return sorted((sidecar for sidecar in await self.all() if self.is_fresh(sidecar)), key=rank)
+        # One that is known from storage may be of a release that this one does not work with.
+        usable = (one for one in await self.all() if self.is_fresh(one) and not one.registration.half_to_upgrade)
+        return sorted(usable, key=rank)
 
     async def heard_again(self, sidecar: Sidecar, beats: int, limit_seconds: float) -> bool:
         """Wait until `sidecar` has been heard more than `beats` times; whether it was within the limit."""
@@ -147,6 +183,11 @@ class Sidecars:
         """Whether it was heard lately enough to be used."""
         return self.silent_seconds(sidecar) < STALE_SECONDS
 
+    def missing(self) -> int | None:
+        """How many copies those that were heard lately say are lacking here; None where none of them compared yet."""
+        said = [one.registration.lacking for one in (self._known or {}).values() if self.is_fresh(one)]
+        return max((number for number in said if number is not None), default=None)
+
     def is_changing(self, role: str) -> bool:
         """Whether a sidecar said of late that it is changing this role's password."""
         return any(role in one.changing and self.is_fresh(one) for one in (self._known or {}).values())
@@ -155,6 +196,12 @@ class Sidecars:
         """A new version came: what was said of the change before it is over."""
         for sidecar in (self._known or {}).values():
             sidecar.changing -= {role}
+
+    def nobody_is_sure(self) -> None:
+        """What was said of completeness before holds no longer, nor do the digests: KV may hold more since."""
+        for sidecar in (self._known or {}).values():
+            sidecar.complete = False
+            sidecar.registration = replace(sidecar.registration, published=())
 
     def knows(self, instance: str) -> bool | None:
         """Whether the name is registered, from memory; None where that is not known."""
@@ -175,6 +222,10 @@ class Sidecars:
                         found[instance] = sidecar
                 self._known = found
             return self._known
+
+
+def _of(registration: Registration) -> dict[str, Any]:
+    return {"version": registration.version, "contract": registration.contract}
 
 
 def _lasting(registration: Registration) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import structlog
 
 from vault_plugin_sdk.framework.fields import declared, from_stored, to_stored
-from vault_plugin_sdk.logical.errors import OperatorError, TransientError
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
 from vault_salesforce_contract.api.config import Config
 from vault_salesforce_contract.api.static_roles import StaticRole
+from vault_salesforce_contract.forwarding import NOT_UP, STOPPING
 from vault_salesforce_contract.published import PublishedCredential
 from vault_salesforce_sidecar.claims import ACCOUNT, Claims
 from vault_salesforce_sidecar.clock import Clock, SystemClock
@@ -20,14 +21,15 @@ from vault_salesforce_sidecar.mailbox.maildir import open_mailbox
 from vault_salesforce_sidecar.metrics import Metrics
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
 from vault_salesforce_sidecar.rotation.parts import Parts, PushFailed
+from vault_salesforce_sidecar.rotation.revealing import Revealing
 from vault_salesforce_sidecar.rotation.start import Rotations
 from vault_salesforce_sidecar.rotation.ticker import Ticker
 from vault_salesforce_sidecar.salesforce.org import Orgs
 from vault_salesforce_sidecar.settings import Settings
 from vault_salesforce_sidecar.store import Kv, KvUnavailable, Store
 from vault_salesforce_sidecar.vault import mounts
-from vault_salesforce_sidecar.vault.client import Vault
-from vault_salesforce_sidecar.vault.login import Login
+from vault_salesforce_sidecar.vault.client import Vault, VaultRefused
+from vault_salesforce_sidecar.vault.login.keeper import Login
 from vault_salesforce_sidecar.vault.register import Registrar
 from vault_salesforce_sidecar.vault.transport import open_pool
 
@@ -37,6 +39,7 @@ SCHEMA = 1
 STOP_SECONDS = 20.0  # less than gunicorn gives a worker
 RETRY_SECONDS = 2.0
 WATCH_SECONDS = 1.0
+ANNOUNCE_SECONDS = 1.0  # that a change waits for the plugin to hear of it: one that is away delays no rotation
 SPARE_CONNECTIONS = 8  # login, heartbeat, ticker, republish
 
 Record = TypeVar("Record")
@@ -55,7 +58,7 @@ class Engine:
 
     Attributes:
         claims, connections, roles: What is stored besides rotations.
-        rotations, handed_in: The doers.
+        rotations, handed_in, revealing: The doers.
         registrar: Knows the plugin.
     """
 
@@ -73,9 +76,11 @@ class Engine:
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
         self._url = url
-        pool = open_pool(settings.vault_ca_cert, settings.slots + settings.web_threads + SPARE_CONNECTIONS)
-        self.vault = Vault(pool, settings.vault_addr, settings.vault_namespace)
-        self.login = Login(self.vault, settings, self.clock)
+        first, *others = settings.vault_addr
+        connections = settings.slots + settings.web_threads + SPARE_CONNECTIONS
+        pool = open_pool(settings.vault_ca_cert, connections, len(settings.vault_addr))
+        self.vault = Vault(pool, first, settings.vault_namespace, others=others)
+        self.login = Login(self.vault, settings, self.clock, logged_in=self._logged_in)
         engine_kv = self.vault.kv(settings.engine_kv_mount)
         self.connections = _store(engine_kv, "config", Config)
         self.roles = _store(engine_kv, "static-roles", StaticRole)
@@ -92,6 +97,7 @@ class Engine:
                 password_from_policy=self.vault.password_from_policy,
                 push=self._push,
                 changed=self._changed,
+                announced=self._announced,
                 clock=self.clock,
                 instance=settings.instance,
                 kv_mount=settings.kv_mount,
@@ -100,6 +106,7 @@ class Engine:
             slots=settings.slots,
         )
         self.handed_in = HandedIn(self.rotations)
+        self.revealing = Revealing(self.rotations)
         self.registrar = Registrar(
             self.vault,
             self.rotations,
@@ -108,6 +115,7 @@ class Engine:
             url=url,
             certificate=certificate,
             version=version,
+            fault=lambda: self._fault,
             registered=registered,
         )
         self._ticker = Ticker(self.rotations, self.clock)
@@ -132,19 +140,18 @@ class Engine:
         self.begin_stop()
         self._thread.join(STOP_SECONDS + RETRY_SECONDS)
 
-    def unready(self) -> tuple[str, ...]:
-        """Why requests are not, or not fully, answered; empty while they are."""
+    def unready(self) -> str | None:
+        """Why requests are not, or not fully, answered: the one thing to mend first; None while they are."""
         if self._stopping.is_set():
-            return ("stopping",)
-        reasons = (self.login.reason, self._fault, self.registrar.reason if self._fault is None else None)
-        return tuple(reason for reason in reasons if reason)
+            return "stopping"
+        return self.login.reason or self._fault or self.registrar.reason
 
     def require_up(self) -> None:
         """Raises TransientError 503 while the engine comes up or down: nothing was done."""
         if self._stopping.is_set():
-            raise TransientError("this sidecar is stopping", code="stopping", retry_after_seconds=5)
+            raise TransientError("this sidecar is stopping", code=STOPPING, retry_after_seconds=5)
         if self._fault:
-            raise TransientError(f"this sidecar is not up: {self._fault}", code="not_up", retry_after_seconds=5)
+            raise TransientError(f"this sidecar is not up: {self._fault}", code=NOT_UP, retry_after_seconds=5)
 
     @contextmanager
     def waiting(self, seconds: float) -> Iterator[float]:
@@ -186,16 +193,28 @@ class Engine:
         self.connections.put(name, config, version)
         self._orgs.try_again(config)
 
+    def require_password_policy(self, name: str) -> None:
+        """Raises CallerError: 400, Vault has no such password policy. KvUnavailable: it did not say."""
+        try:
+            self.vault.password_from_policy(name)
+        except VaultRefused as exc:
+            if exc.status != HTTPStatus.NOT_FOUND:
+                raise
+            raise CallerError(exc.sentence, remedy=exc.remedy) from exc
+
     def open_mailbox(self, config: Config) -> Mailbox | None:
         """The connection's mailbox; None where it has none. Raises: CallerError 400, the settings allow no such one."""
         return open_mailbox(config.mailbox, self.settings.mailbox_root) if config.mailbox else None
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._fault = self._bring_up()
-            if self._fault is None:
+            fault = self._bring_up()
+            if fault != self._fault:
+                self._fault = fault
+                self.registrar.soon()
+            if fault is None:
                 break
-            log.warning("not_up", reason=self._fault)
+            log.warning("not_up", reason=fault)
             self.clock.wait(self._stopping, RETRY_SECONDS)
         self._stopping.wait()
         self._ticker.stop()
@@ -210,6 +229,7 @@ class Engine:
         while not self.clock.wait(self.login.logged_in, WATCH_SECONDS):
             if self._stopping.is_set():
                 return "stopping"
+        self.registrar.start()  # what follows may take its time, or need a human: the mount is told of it
         try:
             faults = mounts.faults(self.vault, self.settings)
             if faults:
@@ -221,7 +241,6 @@ class Engine:
             log.exception("start_failed")
             return "the start failed: the sidecar's log says more"
         self._ticker.start()
-        self.registrar.start()
         log.info("up", url=self._url, instance=self.settings.instance)
         return None
 
@@ -235,7 +254,13 @@ class Engine:
         counter = self.metrics.logins if what == "login" else self.metrics.rotations
         counter.labels(how).inc()
 
-    def _changed(self) -> None:
+    def _announced(self, number: int) -> None:
+        self.registrar.told(number, ANNOUNCE_SECONDS)
+
+    def _changed(self) -> int:
+        return self.registrar.soon()
+
+    def _logged_in(self) -> None:
         self.registrar.soon()
 
     def _holds(self, path: str, kind: str, what: str) -> bool:

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -17,9 +17,11 @@ import flask
 import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from vault_salesforce_sidecar import log as logs
-from vault_salesforce_sidecar.doors.app import create_app
+from vault_salesforce_sidecar.doors.admission import Admission
+from vault_salesforce_sidecar.doors.app import MAX_BODY_BYTES, create_app
 from vault_salesforce_sidecar.doors.tls import OwnCertificate, make_certificate
 from vault_salesforce_sidecar.engine import Engine
 from vault_salesforce_sidecar.settings import Settings, SettingsFault, from_environ, misspelt
@@ -27,7 +29,6 @@ from vault_salesforce_sidecar.settings import Settings, SettingsFault, from_envi
 log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 30  # how long gunicorn lets a worker come to its end
-KEEP_ALIVE_SECONDS = 15
 PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 USAGE_STATUS = 2
 
@@ -72,14 +73,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no type
         values: dict[str, Any] = {
             "bind": [self._bind],
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": _Worker,
             "threads": self._settings.web_threads,
             "preload_app": False,
             "control_socket_disable": True,
-            "keepalive": KEEP_ALIVE_SECONDS,
+            "keepalive": 0,  # whoever asks again connects again, and waits where it holds up nobody
             "graceful_timeout": DRAIN_SECONDS,
-            "certfile": os.devnull,  # says that TLS is spoken; the context below has its own
-            "ssl_context": self._ssl_context,
             "logger_class": _Logger,
             "loglevel": self._settings.log_level,
             "proc_name": "vault-salesforce-sidecar",
@@ -106,9 +105,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no type
             )
         return self._engine
 
-    def _ssl_context(self, _config: Any, _default: Callable[[], Any]) -> Any:
-        # gunicorn asks for each connection.
-        return self._certificate.context
+    def threads(self) -> Admission:
+        """The web threads, and the TLS before them."""
+        return Admission(self._settings.web_threads, self._certificate.context, MAX_BODY_BYTES)
 
     def _post_worker_init(self, _worker: Any) -> None:
         self._made().start()
@@ -144,6 +143,15 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no type
         draft = target.with_name(f".{target.name}.{os.getpid()}")
         draft.write_text(json.dumps({"url": self._url, "instance": self._settings.instance, "pid": os.getppid()}))
         draft.replace(target)
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # as above
+    """gunicorn's threads, which get a connection only when its whole request is there."""
+
+    def get_thread_pool(self) -> Admission:
+        """See gunicorn."""
+        server: Server = self.app
+        return server.threads()
 
 
 class _Logger(Logger):  # type: ignore[misc]  # gunicorn carries no types

@@ -1,17 +1,18 @@
 """What the sidecar is told from outside: one frozen record, read once, all faults reported together. PURE."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from vault_plugin_sdk.framework.fields import INTEGER, REQUIRED, SECRET, TEXT, declared, field
+from vault_plugin_sdk.framework.fields import INTEGER, LIST, REQUIRED, SECRET, TEXT, declared, field
 from vault_plugin_sdk.framework.path import MAX_NAME, NAME
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_contract.origin import origin_fault
 
 PREFIX = "VAULT_SALESFORCE_"
+SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 LEVELS = ("debug", "info", "warning", "error")
 # Web threads that callers who wait for a rotation never take: health, reads and status are answered by them.
 UNWAITING_THREADS = 8
@@ -27,6 +28,12 @@ class SettingsFault(Exception):  # noqa: N818 - what the operator has to mend
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = tuple(faults)
+
+
+def _origins(values: Sequence[str]) -> str | None:
+    if not values:
+        return "names no address"
+    return next((fault for value in values if (fault := origin_fault(value))), None)
 
 
 def _https(value: str) -> str | None:
@@ -48,7 +55,12 @@ def _mount(value: str) -> str | None:
 class Settings:
     """Settings of one sidecar; each is read from `VAULT_SALESFORCE_<NAME>`."""
 
-    vault_addr: str = field(TEXT, "Address of Vault or OpenBao.", check=origin_fault)
+    vault_addr: tuple[str, ...] = field(
+        LIST,
+        "Address of Vault or OpenBao. Of a cluster: the one that leads to the active node, or those of all nodes, with "
+        "commas; then the active one is found.",
+        check=_origins,
+    )
     vault_namespace: str = field(TEXT, "Namespace of the mounts and of the login; empty: the root.", default="")
     vault_ca_cert: str = field(
         TEXT, "File with the authorities that may vouch for Vault, PEM; empty: the system's.", default=""
@@ -64,11 +76,34 @@ class Settings:
     advertised_url: str = field(
         TEXT, "Where the plugin reaches this sidecar; empty: the listening address.", default="", check=_https
     )
-    auth_method: str = field(TEXT, "How it logs in to Vault.", default="approle", choices=("approle", "token"))
-    auth_mount: str = field(TEXT, "Path of the auth method.", default="approle", check=_mount)
+    auth_method: str = field(
+        TEXT, "How it logs in to Vault.", default="approle", choices=("approle", "kubernetes", "jwt", "token")
+    )
+    auth_mount: str = field(TEXT, "Path of the auth method; empty: the method's name.", default="", check=_mount)
+    auth_role: str = field(
+        TEXT,
+        "Name of its role, for kubernetes and jwt. For approle only with a wrapped SecretID, which must then have been "
+        "made at this role; empty: at any.",
+        default="",
+    )
+    jwt_file: str = field(
+        TEXT,
+        "File with the token of the platform, for jwt and kubernetes; read again before each login. Empty, for "
+        f"kubernetes: {SERVICE_ACCOUNT_TOKEN}.",
+        default="",
+    )
     role_id: str = field(TEXT, "RoleID of its AppRole.", default="")
     secret_id: SecretStr = field(SECRET, "SecretID of its AppRole.", default=SecretStr(""))
     secret_id_file: str = field(TEXT, "File with the SecretID; read again before each login.", default="")
+    wrapped_secret_id: SecretStr = field(
+        SECRET,
+        "Wrapping token of a response-wrapped SecretID; it is unwrapped once, and kept in the state directory.",
+        default=SecretStr(""),
+    )
+    wrapped_secret_id_file: str = field(TEXT, "File with that wrapping token; may be gone afterwards.", default="")
+    state_directory: str = field(
+        TEXT, "Folder of its own for what is to outlast a restart: the SecretID that was unwrapped.", default=""
+    )
     vault_token: SecretStr = field(SECRET, "Token, with auth_method=token.", default=SecretStr(""))
     vault_token_file: str = field(TEXT, "File with the token; read again when the token is lost.", default="")
     mailbox_root: str = field(TEXT, "Folder below which connections may name a maildir; empty: none may.", default="")
@@ -84,6 +119,11 @@ class Settings:
     ready_file: str = field(
         TEXT, "File that is written, as JSON, once the plugin has answered the first heartbeat.", default=""
     )
+
+    @property
+    def secret_id_is_wrapped(self) -> bool:
+        """Whether the SecretID is given as a wrapping token."""
+        return bool(self.wrapped_secret_id or self.wrapped_secret_id_file)
 
     @property
     def waiting_places(self) -> int:
@@ -113,6 +153,10 @@ def from_environ(environ: Mapping[str, str], hostname: str) -> Settings:
             faults.append(f"{PREFIX}{name.upper()} {fault}")
     if "instance" in values:
         values["instance"] = values["instance"] or hostname.partition(".")[0]
+    if "auth_method" in values:
+        values["auth_mount"] = values.get("auth_mount") or values["auth_method"]
+        if values["auth_method"] == "kubernetes":
+            values["jwt_file"] = values.get("jwt_file") or SERVICE_ACCOUNT_TOKEN
     faults += [broken for rule in _RULES if (broken := rule(values))]
     if faults:
         raise SettingsFault(faults)
@@ -142,15 +186,46 @@ def _is_wildcard(host: str) -> bool:
         return False
 
 
-def _login_is_complete(values: Mapping[str, Any]) -> str | None:
-    match values.get("auth_method"):
-        case "token" if bool(values["vault_token"]) == bool(values["vault_token_file"]):
-            return f"{PREFIX}AUTH_METHOD=token needs one of {PREFIX}VAULT_TOKEN and {PREFIX}VAULT_TOKEN_FILE"
-        case "approle" if not values["role_id"]:
-            return f"{PREFIX}AUTH_METHOD=approle needs {PREFIX}ROLE_ID"
-        case "approle" if bool(values["secret_id"]) and bool(values["secret_id_file"]):
-            return f"only one of {PREFIX}SECRET_ID and {PREFIX}SECRET_ID_FILE may be set"
+def _token_is_given(values: Mapping[str, Any]) -> str | None:
+    if values.get("auth_method") == "token" and len(_given(values, "vault_token", "vault_token_file")) != 1:
+        return f"{PREFIX}AUTH_METHOD=token needs one of {PREFIX}VAULT_TOKEN and {PREFIX}VAULT_TOKEN_FILE"
     return None
+
+
+def _approle_is_named(values: Mapping[str, Any]) -> str | None:
+    if values.get("auth_method") == "approle" and not values.get("role_id"):
+        return f"{PREFIX}AUTH_METHOD=approle needs {PREFIX}ROLE_ID"
+    return None
+
+
+def _one_secret_id(values: Mapping[str, Any]) -> str | None:
+    given = _given(values, "secret_id", "secret_id_file", "wrapped_secret_id", "wrapped_secret_id_file")
+    return f"only one of {' and '.join(given)} may be set" if len(given) > 1 else None
+
+
+def _unwrapped_is_kept(values: Mapping[str, Any]) -> str | None:
+    given = _given(values, "wrapped_secret_id", "wrapped_secret_id_file")
+    if given and not values.get("state_directory"):
+        return f"{given[0]} needs {PREFIX}STATE_DIRECTORY: it is unwrapped once, and a restart needs what came out"
+    return None
+
+
+def _role_is_named(values: Mapping[str, Any]) -> str | None:
+    method = values.get("auth_method")
+    if method in ("kubernetes", "jwt") and not values.get("auth_role"):
+        return f"{PREFIX}AUTH_METHOD={method} needs {PREFIX}AUTH_ROLE"
+    return None
+
+
+def _jwt_is_given(values: Mapping[str, Any]) -> str | None:
+    if values.get("auth_method") == "jwt" and not values.get("jwt_file"):
+        return f"{PREFIX}AUTH_METHOD=jwt needs {PREFIX}JWT_FILE"
+    return None
+
+
+def _given(values: Mapping[str, Any], *names: str) -> list[str]:
+    """The variables of these that are set."""
+    return [PREFIX + name.upper() for name in names if values.get(name)]
 
 
 def _mounts_differ(values: Mapping[str, Any]) -> str | None:
@@ -172,7 +247,12 @@ def _instance_is_a_name(values: Mapping[str, Any]) -> str | None:
 
 
 _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
-    _login_is_complete,
+    _token_is_given,
+    _approle_is_named,
+    _one_secret_id,
+    _unwrapped_is_kept,
+    _role_is_named,
+    _jwt_is_given,
     _mounts_differ,
     _can_be_reached,
     _instance_is_a_name,

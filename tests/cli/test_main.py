@@ -54,5 +54,6 @@ def test_installing_into_a_directory_that_is_not_there_is_refused(tmp_path):
     assert shown.exit_code == 2
 
 
-def test_options_that_do_not_exist_yet_are_not_accepted():
-    assert CliRunner().invoke(main, ["dev", "--json", "--nodes", "3"]).exit_code == 2
+@pytest.mark.parametrize("wrong", [["--nodes", "0"], ["--sidecars", "0"], ["--nodes", "many"]])
+def test_a_stack_of_no_parts_is_not_accepted(wrong):
+    assert CliRunner().invoke(main, ["dev", "--json", *wrong]).exit_code == 2

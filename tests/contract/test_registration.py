@@ -10,11 +10,15 @@ from vault_plugin_sdk.framework.fields import build, fields_of, parse
 from vault_plugin_sdk.logical.errors import CallerError
 from vault_salesforce_contract.registration import (
     CONTRACT,
+    OLDEST_CONTRACT,
+    PARTS,
     DueMark,
     Held,
     Registration,
     RegistrationAnswer,
-    digest,
+    digests,
+    in_parts,
+    part_of,
 )
 
 NAMES = st.from_regex(r"\A[A-Za-z0-9_]{1,8}\Z")
@@ -27,7 +31,8 @@ ANSWERS = st.builds(
     contract=st.integers(1, 9),
     version=st.text(),
     due=st.lists(st.builds(DueMark, NAMES, st.integers(1, 99), NAMES)).map(tuple),
-    held=st.none() | HELD,
+    differing=st.none() | st.lists(st.integers(0, PARTS - 1)).map(tuple),
+    held=st.dictionaries(st.integers(0, PARTS - 1), HELD, max_size=3),
 )
 
 
@@ -44,17 +49,42 @@ def test_an_answer_of_a_later_release_is_read_as_far_as_it_is_known():
 
 @given(HELD, HELD)
 def test_digests_are_equal_where_both_hold_the_same_and_differ_where_not(one, other):
-    assert (digest(one.items()) == digest(other.items())) is (one == other)
-    assert digest(reversed(one.items())) == digest(one.items())
+    ours, theirs = digests(in_parts(one)), digests(in_parts(other))
+    assert len(ours) == PARTS
+    differing = {part for part in range(PARTS) if ours[part] != theirs[part]}
+    assert differing == {part_of(role) for role in one | other if one.get(role) != other.get(role)}
+    assert digests(in_parts(dict(reversed(one.items())))) == ours
 
 
 def test_nothing_held_is_not_the_same_as_nothing_said():
     registration = build(Registration, {"url": "u", "certificate": "c", "version": "1", "contract": 1})
-    assert registration.published == ""
-    assert digest(()) != ""
+    assert (registration.published, registration.lacking) == ((), None)
+    assert all(digests(in_parts({})))
+
+
+def test_ten_thousand_roles_make_parts_of_much_the_same_size():
+    sizes = [len(part) for part in in_parts({f"role-{number:05}": Held(1, "r") for number in range(10_000)})]
+    assert max(sizes) < 2 * 10_000 / PARTS
 
 
 def test_a_heartbeat_without_an_address_is_refused():
     values, _ = parse(fields_of(Registration), {"version": "1", "contract": CONTRACT})
     with pytest.raises(CallerError, match="url is missing; certificate is missing"):
         build(Registration, values)
+
+
+@pytest.mark.parametrize(
+    ("contract", "oldest", "half"),
+    [
+        (CONTRACT, None, ""),
+        (CONTRACT, CONTRACT, ""),
+        (CONTRACT + 3, CONTRACT, ""),
+        (CONTRACT + 3, CONTRACT + 1, "plugin"),
+        (CONTRACT + 1, None, "plugin"),
+        (OLDEST_CONTRACT, None, ""),
+        (OLDEST_CONTRACT - 1, OLDEST_CONTRACT - 2, "sidecar"),
+    ],
+)
+def test_the_half_that_is_behind_what_the_other_still_understands_must_be_upgraded(contract, oldest, half):
+    said = {"url": "u", "certificate": "c", "version": "1", "contract": contract, "oldest_contract": oldest}
+    assert build(Registration, said).half_to_upgrade == half

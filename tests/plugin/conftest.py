@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote
 
 import jwt
@@ -79,6 +79,13 @@ class Plugin(Mounted):
         self.clock = clock
         self.engine = SalesforceBackend(Clock(clock.now, clock.monotonic), LIMITS, http)
         super().__init__(self.engine, storage=storage, standby=standby)
+
+    async def start(self) -> Self:
+        """As a server does, and until every copy is loaded, which a server does not wait for."""
+        await super().start()
+        if not self.engine.standby:
+            await self.engine.credentials.load()
+        return self
 
     async def publish(self, role: str = "crm", version: int = 1, **fields: Any) -> Response:
         """What a sidecar hands over."""

@@ -10,8 +10,8 @@ from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError
 from vault_plugin_sdk.logical.storage import MemoryStorage
 from vault_salesforce_contract.published import PublishedCredential
-from vault_salesforce_contract.registration import Held, digest
-from vault_salesforce_plugin.credentials import Credentials, for_readers
+from vault_salesforce_contract.registration import PARTS, Held, digests, in_parts, part_of
+from vault_salesforce_plugin.credentials import Credentials, hinted
 
 NOON = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
 THIRD = PublishedCredential(
@@ -109,11 +109,69 @@ async def test_what_is_held_names_every_role_and_its_digest_is_the_contracts():
     for number in range(100):
         await first.put(f"role-{number}", THIRD)
     anew = Credentials(storage)
-    held = await anew.held()
-    assert held == {f"role-{number}": Held(3, "third") for number in range(100)}
-    assert await anew.digest() == digest(held.items())
+    assert anew.differing(anew.digests()) is None
+    await anew.load()
+    held = {f"role-{number}": Held(3, "third") for number in range(100)}
+    parts = in_parts(held)
+    assert anew.held(range(PARTS)) == dict(enumerate(parts))
+    assert anew.differing(digests(parts)) == ()
     await anew.put("role-7", replace(THIRD, version=4))
-    assert await anew.digest() == digest((await anew.held()).items()) != digest(held.items())
+    assert anew.differing(digests(parts)) == (part_of("role-7"),)
+    assert anew.differing(digests(in_parts(held | {"role-7": Held(4, "third")}))) == ()
+    await anew.remove("role-7")
+    del held["role-7"]
+    assert anew.differing(digests(in_parts(held))) == ()
+
+
+async def test_writes_during_the_load_neither_prolong_it_nor_are_lost():
+    storage = SlowStorage()
+    first = Credentials(storage)
+    for number in range(100):
+        await first.put(f"role-{number}", THIRD)
+    anew = Credentials(storage)
+    loading = asyncio.create_task(anew.load())
+    version = 3
+    while not loading.done():
+        version += 1
+        await anew.put("role-50", replace(THIRD, version=version))
+        await asyncio.sleep(0)
+    assert (await anew.get("role-50")).version == version
+    asked = storage.gets
+    assert await anew.get("nobody") is None
+    assert storage.gets == asked
+    assert len(await anew.roles()) == 100
+
+
+async def test_what_was_read_before_a_change_is_not_known_after_it():
+    class Gate(MemoryStorage):
+        def __init__(self):
+            super().__init__()
+            self.reading, self.go_on = asyncio.Event(), asyncio.Event()
+
+        async def get(self, key):
+            found = await super().get(key)
+            self.reading.set()
+            await self.go_on.wait()
+            return found
+
+    storage = Gate()
+    storage.entries = await stored(crm=THIRD)
+    standby = Credentials(storage)
+    reading = asyncio.create_task(standby.get("crm"))
+    await storage.reading.wait()
+    storage.entries = await stored(crm=replace(THIRD, version=4))
+    standby.invalidate("crm")
+    storage.go_on.set()
+    assert (await reading).version == 3
+    assert (await standby.get("crm")).version == 4
+
+
+async def stored(**credentials):
+    """What storage holds after these were put."""
+    storage = MemoryStorage()
+    for role, credential in credentials.items():
+        await Credentials(storage).put(role, credential)
+    return storage.entries
 
 
 async def test_an_invalidated_copy_is_read_anew_even_where_the_read_was_under_way():
@@ -142,21 +200,22 @@ async def test_a_record_that_cannot_be_read_is_as_if_it_were_not_there(caplog):
     storage.entries["credentials/crm"] = b'{"password": "very secret", "version": "none"}'
     credentials = Credentials(storage)
     assert await credentials.get("crm") is None
-    assert await credentials.held() == {}
+    await credentials.load()
+    assert await credentials.roles() == []
     assert "very secret" not in caplog.text
     await credentials.put("crm", THIRD)
     assert await credentials.roles() == ["crm"]
 
 
 def test_readers_get_the_token_alone_and_joined_and_nothing_that_changes():
-    data = for_readers(THIRD, NOON)
-    assert data == for_readers(THIRD, NOON + dt.timedelta(days=1))
+    data = hinted(THIRD, NOON)
+    assert data == hinted(THIRD, NOON + dt.timedelta(days=1))
     assert (data["password"], data["security_token"], data["password_token"]) == ("secret", "token", "secrettoken")
     assert "ttl" not in data
 
 
 @pytest.mark.parametrize(("passed", "ttl"), [(0, 3600), (3000, 600), (3600, 10), (9999, 10)])
 def test_a_role_with_hints_tells_how_long_to_sleep_and_never_zero(passed, ttl):
-    hinted = replace(THIRD, rotation_period=3600, next_rotation=NOON + dt.timedelta(seconds=3600))
-    data = for_readers(hinted, NOON + dt.timedelta(seconds=passed))
+    told = replace(THIRD, rotation_period=3600, next_rotation=NOON + dt.timedelta(seconds=3600))
+    data = hinted(told, NOON + dt.timedelta(seconds=passed))
     assert (data["rotation_period"], data["ttl"]) == (3600, ttl)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import threading
 
 import pytest
 
@@ -9,6 +11,7 @@ from vault_plugin_sdk.logical.errors import CallerError, ForwardToActive, Operat
 from vault_plugin_sdk.logical.request import Caller
 from vault_plugin_sdk.logical.response import Response
 from vault_plugin_sdk.logical.storage import MemoryStorage
+from vault_salesforce_plugin import http as http_module
 from vault_salesforce_plugin.forward import Limits
 from vault_salesforce_plugin.http import Http
 
@@ -140,6 +143,47 @@ async def test_the_next_sidecar_is_tried_when_one_cannot_be_reached(plugin, stan
     for number in range(8):
         await plugin.ask("update", f"rotate/role-{number}")
     assert [claims.aud for claims, _ in two.seen] == ["two"] * 8
+
+
+async def test_a_sidecar_whose_name_is_resolved_slowly_leaves_time_for_the_next(plugin, stand_in, monkeypatch):
+    slow, other = stand_in("one"), stand_in("two")
+    monkeypatch.setattr(http_module, "CONNECT_SECONDS", 0.1)
+    may_end, resolve = threading.Event(), socket.getaddrinfo
+
+    def look(host, *arguments, **options):
+        return may_end.wait(10) and [] if host == "sidecar.example" else resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    await plugin.start()
+    await slow.join(plugin, url=slow.url.replace("127.0.0.1", "sidecar.example"))
+    await other.join(plugin)
+    for number in range(4):
+        assert (await plugin.ask("update", f"rotate/role-{number}")).data == {"ok": True}
+    assert (slow.seen, len(other.seen)) == ([], 4)
+    may_end.set()
+
+
+@pytest.mark.parametrize("code", ["not_up", "stopping"])
+async def test_a_sidecar_that_comes_up_or_goes_down_has_done_nothing_so_the_next_is_tried(plugin, stand_in, code):
+    starting, other = stand_in("one"), stand_in("two")
+    said = {"errors": ["this sidecar is not up: starting"], "code": code, "retry_after_seconds": 5}
+    starting.reply = lambda claims, body: (503, said)
+    await plugin.start()
+    await starting.join(plugin)
+    assert await plugin.ask("update", "rotate/crm") == Response(data=said, status=503)
+    await other.join(plugin)
+    for number in range(4):
+        assert (await plugin.ask("update", f"rotate/role-{number}")).data == {"ok": True}
+
+
+async def test_one_that_complains_is_asked_after_one_that_does_not(plugin, stand_in):
+    troubled, other = stand_in("one"), stand_in("two")
+    await plugin.start()
+    await troubled.join(plugin, reason="starting")
+    await other.join(plugin)
+    for number in range(8):
+        await plugin.ask("read", f"status/role-{number}")
+    assert (troubled.seen, len(other.seen)) == ([], 8)
 
 
 async def test_when_none_can_be_reached_the_answer_says_of_each_why(plugin, stand_in):

@@ -5,7 +5,8 @@ import datetime as dt
 import json
 import socket
 import threading
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 
 import pytest
 from cryptography import x509
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from vault_salesforce_plugin import http as module
 from vault_salesforce_plugin.http import Busy, Http, Lost, Target, Unreachable
 
 
@@ -21,6 +23,15 @@ def http():
     made = Http()
     yield made
     made.close()
+
+
+def addresses(*known):
+    """A resolver that knows them."""
+
+    async def answer(host, limit_seconds):
+        return known
+
+    return answer
 
 
 def target(door):
@@ -130,6 +141,76 @@ async def test_a_redirect_is_an_answer_and_is_not_followed(http, stand_in):
     door.raw = redirect
     assert (await http.send(target(door), "POST", "/v1/x", limit_seconds=5)).status == 307
     assert elsewhere.strangers == 0
+
+
+async def test_a_name_that_is_not_resolved_in_time_is_not_reached_and_holds_no_thread(stand_in, monkeypatch):
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.1)
+    may_end, asked, resolve = threading.Event(), [], socket.getaddrinfo
+
+    def slow(host, *arguments, **options):
+        if host == "127.0.0.1":
+            return resolve(host, *arguments, **options)
+        asked.append(host)
+        may_end.wait(10)
+        raise OSError("no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    door, http = stand_in(), Http(threads=1, reserved=0, queue=0)
+    nowhere = Target.of(f"https://sidecar.example:{target(door).port}", door.certificate)
+    for _ in range(5):
+        with pytest.raises(Unreachable, match="no address"):
+            await http.send(nowhere, "POST", "/v1/x", limit_seconds=10)
+    assert asked == ["sidecar.example"]
+    assert (await http.send(target(door), "POST", "/wake", limit_seconds=10)).status == 204
+    may_end.set()
+    http.close()
+
+
+async def test_the_host_is_asked_for_by_its_name_whatever_its_address(http, stand_in, monkeypatch):
+    door, hosts = stand_in(), []
+    door.raw = lambda handler: (
+        hosts.append(handler.headers["Host"]),
+        handler.send_response(204),
+        handler.end_headers(),
+    )
+    monkeypatch.setattr(http._resolver, "addresses", addresses("127.0.0.1"))
+    named = Target.of(f"https://sidecar.example:{target(door).port}", door.certificate)
+    assert (await http.send(named, "GET", "/v1/x", limit_seconds=5)).status == 204
+    assert hosts == [f"sidecar.example:{target(door).port}"]
+
+
+async def test_of_several_addresses_the_first_that_takes_the_connection_is_used(http, stand_in, monkeypatch):
+    door = stand_in()
+    monkeypatch.setattr(http._resolver, "addresses", addresses("::1", "127.0.0.1"))
+    named = Target.of(f"https://sidecar.example:{target(door).port}", door.certificate)
+    assert (await http.send(named, "POST", "/wake", limit_seconds=5)).status == 204
+
+
+async def test_a_handshake_in_drops_is_no_connection_and_leaves_time_for_another(stand_in, monkeypatch):
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
+    http, ended = Http(), threading.Event()
+
+    def drip(listener):
+        connection, _ = listener.accept()
+        with connection:
+            # A handshake record that is announced and never whole.
+            for drop in b"\x16\x03\x03\x40\x00" + bytes(200):
+                if ended.wait(0.05):
+                    return
+                with suppress(OSError):
+                    connection.sendall(bytes([drop]))
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        dripping = threading.Thread(target=drip, args=(listener,))
+        dripping.start()
+        at = Target.of(f"https://127.0.0.1:{listener.getsockname()[1]}", stand_in().certificate)
+        begun = time.monotonic()
+        with pytest.raises(Unreachable, match="no connection in time"):
+            await http.send(at, "POST", "/v1/x", limit_seconds=10)
+        assert time.monotonic() - begun < 2
+        ended.set()
+        dripping.join()
+    http.close()
 
 
 async def test_proxy_variables_are_not_heeded(http, stand_in, monkeypatch):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_plugin_sdk.logical.request import Lease
+from vault_plugin_sdk.logical.request import Caller, Lease
 from vault_salesforce_contract.published import PublishedCredential
 from vault_salesforce_plugin.leases import SECRET_TYPE, Lent, ending_grant, first_grant, is_due, lend, renewed_grant
 
@@ -54,6 +54,13 @@ def kept(lent, *, allowed=3600.0, ttl=500.0):
 def test_a_first_lease_is_as_long_as_the_role_says_and_brief_before_a_change(held, brief, mount, ttl, longest):
     grant = first_grant(lend("crm", held, brief=brief, longest=mount), held, NOON)
     assert (grant.ttl_seconds, grant.max_ttl_seconds, grant.issued, grant.renewable) == (ttl, longest, NOON, True)
+
+
+def test_a_lease_remembers_who_was_lent_it_for_its_end_names_nobody():
+    reader = Caller(request_id="req-1", display_name="userpass-ann", entity_id="ent-1", accessor="acc-1")
+    lent = lend("crm", HELD, brief=False, longest=LONG, caller=reader)
+    assert Lent.from_internal(lent.to_internal()).caller == reader
+    assert Lent.from_internal({**LENT.to_internal(), "caller": None}).caller == Caller()
 
 
 def test_internal_data_names_the_kind_of_lease_and_reads_back():

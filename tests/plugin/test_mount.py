@@ -1,5 +1,7 @@
 """The hooks of a mount: ticks, invalidations, and what a new process knows."""
 
+import asyncio
+
 from vault_salesforce_plugin.clock import Clock
 
 
@@ -12,6 +14,19 @@ async def test_a_tick_on_a_standby_writes_nothing(mounted, plugin, clock):
     await standby.start()
     clock.advance(100_000)
     await standby.ask("rollback", "")
+
+
+async def test_a_standby_begins_nothing_by_itself(mounted, plugin, stand_in):
+    """Every node of a cluster starts the plugin, and a single one that unseals itself begins as a standby."""
+    door = stand_in()
+    await plugin.start()
+    await door.join(plugin)
+    await plugin.publish()
+    before = asyncio.all_tasks()
+    standby = mounted(plugin.storage, standby=True)
+    await standby.start()
+    assert asyncio.all_tasks() == before
+    assert door.wakes == 0
 
 
 async def test_an_unknown_key_of_another_release_is_invalidated_without_a_word(plugin):

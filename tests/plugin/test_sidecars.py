@@ -44,7 +44,8 @@ def sidecars(storage, clock):
 
 async def test_a_heartbeat_that_says_nothing_new_writes_nothing(storage, sidecars):
     await sidecars.register("one", said(), ALICE)
-    await sidecars.register("one", said(published="another digest", changing=("crm",)), ALICE)
+    passing = said(published=("another digest",), changing=("crm",), lacking=3, reason="starting")
+    await sidecars.register("one", passing, ALICE)
     assert storage.puts == 1
     await sidecars.register("one", said(url="https://127.0.0.1:2"), ALICE)
     assert storage.puts == 2

@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -139,8 +141,27 @@ def test_it_comes_up_and_says_what_it_lacks(start, tmp_path):
     assert ask(url, "/health/live") == (200, {"live": True})
     status, body = ask(url, "/health/ready")
     assert (status, body["ready"]) == (503, False)
-    assert "sf/sidecar/one" in body["reasons"][0]
+    assert "sf/sidecar/one" in body["reason"]
     assert not (tmp_path / "ready.json").exists()
+
+
+def test_peers_that_dribble_hold_up_nobody(start):
+    process = start()
+    url = process.logged("listening")["url"]
+    process.logged("up")
+    context = ssl.create_default_context(cadata=ssl.get_server_certificate(address_of(url)))
+    crowd = [socket.create_connection(address_of(url)) for _ in range(40)]
+    crowd += [context.wrap_socket(socket.create_connection(address_of(url)), server_hostname="127.0.0.1")]
+    for connection in crowd[20:40]:
+        connection.sendall(b"\x16\x03")
+    crowd[-1].sendall(b"POST /v1/rotate/crm HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{")
+    begun = time.monotonic()
+    assert ask(url, "/health/live")[0] == 200
+    assert time.monotonic() - begun < 2
+    crowd[-1].sendall(b"}")
+    assert crowd[-1].recv(12) == b"HTTP/1.1 401"
+    for connection in crowd:
+        connection.close()
 
 
 def test_it_ends_in_its_own_time(start, server):

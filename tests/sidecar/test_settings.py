@@ -45,6 +45,8 @@ def test_without_anything_the_address_is_missing():
     [
         ({"VAULT_ADDR": "http://vault.example.com"}, "must begin with https://"),
         ({"VAULT_ADDR": "https://u:p@vault"}, "must be a scheme and a host"),
+        ({"VAULT_ADDR": "https://one:8200,http://two:8200"}, "must begin with https://"),
+        ({"VAULT_ADDR": " , "}, "names no address"),
         ({"ADVERTISED_URL": "http://127.0.0.1:1"}, "must begin with https://"),
         ({"MOUNT": "/sf/"}, "must be a mount's path"),
         ({"MOUNT": "salesforce"}, "three different mounts"),
@@ -55,7 +57,15 @@ def test_without_anything_the_address_is_missing():
         ({"AUTH_METHOD": "token"}, "needs one of"),
         ({"AUTH_METHOD": "token", "VAULT_TOKEN": "hvs.x", "VAULT_TOKEN_FILE": "/t"}, "needs one of"),
         ({"SECRET_ID": "secret-x", "SECRET_ID_FILE": "/s"}, "only one of"),
-        ({"AUTH_METHOD": "ldap"}, "must be one of approle, token"),
+        ({"AUTH_METHOD": "ldap"}, "must be one of approle, kubernetes, jwt, token"),
+        ({"AUTH_METHOD": "kubernetes"}, "needs VAULT_SALESFORCE_AUTH_ROLE"),
+        ({"AUTH_METHOD": "jwt", "AUTH_ROLE": "side"}, "needs VAULT_SALESFORCE_JWT_FILE"),
+        ({"WRAPPED_SECRET_ID": "secret-x"}, "needs VAULT_SALESFORCE_STATE_DIRECTORY"),
+        ({"WRAPPED_SECRET_ID_FILE": "/w"}, "needs VAULT_SALESFORCE_STATE_DIRECTORY"),
+        (
+            {"SECRET_ID_FILE": "/s", "WRAPPED_SECRET_ID": "secret-x", "STATE_DIRECTORY": "/d"},
+            "only one of VAULT_SALESFORCE_SECRET_ID_FILE and VAULT_SALESFORCE_WRAPPED_SECRET_ID may be set",
+        ),
     ],
 )
 def test_each_fault_is_one_sentence_without_the_secret(given, sentence):
@@ -67,13 +77,39 @@ def test_each_fault_is_one_sentence_without_the_secret(given, sentence):
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8200", "http://localhost:8200", "http://[::1]:8200"])
 def test_plain_http_is_for_loopback(address):
-    assert read(VAULT_ADDR=address).vault_addr == address
+    assert read(VAULT_ADDR=address).vault_addr == (address,)
+
+
+def test_a_cluster_has_an_address_for_each_node():
+    assert read(VAULT_ADDR="https://one:8200, https://two:8200").vault_addr == ("https://one:8200", "https://two:8200")
 
 
 def test_a_hosts_name_that_is_no_name_must_be_replaced():
     with pytest.raises(SettingsFault, match="INSTANCE is not set"):
         read(hostname="-")
     assert read(hostname="-", INSTANCE="one").instance == "one"
+
+
+@pytest.mark.parametrize(
+    ("given", "mount"),
+    [
+        ({}, "approle"),
+        ({"AUTH_METHOD": "kubernetes", "AUTH_ROLE": "side"}, "kubernetes"),
+        ({"AUTH_METHOD": "jwt", "AUTH_ROLE": "side", "JWT_FILE": "/j"}, "jwt"),
+        ({"AUTH_METHOD": "jwt", "AUTH_ROLE": "side", "JWT_FILE": "/j", "AUTH_MOUNT": "ci/jwt"}, "ci/jwt"),
+    ],
+)
+def test_an_auth_method_is_mounted_at_its_own_name_unless_another_is_said(given, mount):
+    assert read(**given).auth_mount == mount
+
+
+def test_a_secret_id_may_come_wrapped():
+    assert read(WRAPPED_SECRET_ID_FILE="/w", STATE_DIRECTORY="/d").secret_id_is_wrapped
+    assert not read(SECRET_ID_FILE="/s").secret_id_is_wrapped
+
+
+def test_all_that_a_login_lacks_is_said_at_once():
+    assert len(faults(AUTH_METHOD="jwt")) == 2
 
 
 def test_secrets_do_not_print():

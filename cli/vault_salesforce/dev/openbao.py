@@ -18,7 +18,6 @@ _HEALTH_SECONDS = 2.0
 _STANDBY = HTTPStatus.TOO_MANY_REQUESTS
 _CONFIGURATION = """\
 ui               = false
-disable_mlock    = true
 plugin_directory = "{plugins}"
 api_addr         = "http://127.0.0.1:{port}"
 cluster_addr     = "https://127.0.0.1:{cluster_port}"
@@ -104,6 +103,7 @@ class OpenBao:
     ) -> None:
         self.shared = shared or Shared(directory)
         self.plugins = self.shared.plugins
+        self.configuration = directory / "bao.hcl"
         self.address = ""
         self.root_token = ""
         self._directory, self._environment, self._binary, self._name = directory, environment, binary, name
@@ -186,12 +186,12 @@ class OpenBao:
             port=port,
             cluster_port=port + 1,
         )
-        (self._directory / "bao.hcl").write_text(text)
+        self.configuration.write_text(text)
         self.address = f"http://127.0.0.1:{port}"
         self.part.start(lambda: bool(self._health()))
 
     def _program(self) -> Program:
-        return Program((str(self._binary), "server", f"-config={self._directory / 'bao.hcl'}"), self._environment)
+        return Program((str(self._binary), "server", f"-config={self.configuration}"), self._environment)
 
     def _health(self) -> int:
         try:

@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,12 +17,12 @@ from vault_salesforce.dev.cluster import Cluster
 from vault_salesforce.dev.openbao import BAO
 from vault_salesforce.dev.orgsim import OrgSim, User
 from vault_salesforce.dev.part import Part, PartFailed, at_once, numbered
+from vault_salesforce.dev.place import Place
 from vault_salesforce.dev.rest import Refused
 from vault_salesforce.dev.setup import Mounts
 from vault_salesforce.dev.sidecar import Sidecar
 from vault_salesforce_plugin import install
 
-_LONGEST_PLACE = 50
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -57,7 +55,8 @@ class Stack:
         further: str = "",
     ) -> None:
         self.mounts = Mounts()
-        self.directory = _new_directory()
+        self._place = Place()
+        self.directory = self._place.path
         environment = self._environment()
         self.cluster = Cluster(self._own, environment, tell, binary, count=nodes, further=further)
         self.vault = self.cluster.nodes[0]
@@ -80,6 +79,7 @@ class Stack:
         self.cluster.start()
         vault = self.vault.api(self.vault.root_token)
         setup.mount_kv(vault, self.mounts)
+        # Unchecked: whoever works on the plugin edits it and reloads.
         setup.mount_engine(vault, self.mounts, install.install(self.vault.plugins, checked=False))
         login = setup.sidecar_login(vault, self.mounts)
         for sidecar in self.sidecars:
@@ -90,7 +90,7 @@ class Stack:
     def stop(self) -> None:
         """End everything and remove the directory. Twice does no harm."""
         with contextlib.ExitStack() as last_first:
-            last_first.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            last_first.callback(self._place.remove)
             last_first.callback(self.orgsim.stop)
             last_first.callback(self.cluster.stop)
             last_first.callback(at_once, [sidecar.stop for sidecar in self.sidecars])
@@ -149,13 +149,6 @@ class Stack:
             for secret in held
             if secret and secret.get("username")
         ]
-
-
-def _new_directory() -> Path:
-    usual = Path(tempfile.gettempdir())
-    # The plugin's sockets are in it, and a socket's path has no room for more than 107 bytes.
-    place = usual if len(bytes(usual)) <= _LONGEST_PLACE else Path("/tmp")  # noqa: S108 - mkdtemp makes it ours
-    return Path(tempfile.mkdtemp(prefix="vault-salesforce-", dir=place)).resolve()
 
 
 @contextlib.contextmanager

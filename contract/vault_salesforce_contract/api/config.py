@@ -8,6 +8,7 @@ from vault_plugin_sdk.framework.path import Description
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.request import Operation
 from vault_salesforce_contract.origin import origin_fault
+from vault_salesforce_contract.text import globs_fault, optional_login_name_fault, secret_fault
 
 FIRST_LOGIN_VERSION = 31
 LAST_LOGIN_VERSION = 64  # SOAP login() does not exist above it
@@ -32,17 +33,24 @@ class Config:
         default="none",
         choices=("none", "password"),
     )
-    username: str = field(TEXT, "The connection's own user.", default="")
-    password: SecretStr = field(SECRET, "Password of that user; write-only.", default=SecretStr(""))
-    security_token: SecretStr = field(SECRET, "Security token of that user; write-only.", default=SecretStr(""))
+    username: str = field(TEXT, "The connection's own user.", default="", check=optional_login_name_fault)
+    password: SecretStr = field(SECRET, "Password of that user; write-only.", default=SecretStr(""), check=secret_fault)
+    security_token: SecretStr = field(
+        SECRET, "Security token of that user; write-only.", default=SecretStr(""), check=secret_fault
+    )
     api_version: str = field(TEXT, "Version of Salesforce's API.", default="64.0", check=_version)
     ca_cert: str = field(TEXT, "PEM of the authorities that may vouch for the org; empty: the system's.", default="")
     allowed_hosts: tuple[str, ...] = field(
         LIST, "Hosts that an answer may send us on to, besides the login host and *.salesforce.com.", default=()
     )
-    allowed_roles: tuple[str, ...] = field(LIST, "Globs of the roles that may use it; empty: none.", default=())
+    allowed_roles: tuple[str, ...] = field(
+        LIST, "Globs of the roles that may use it; empty: none.", default=(), check=globs_fault
+    )
     admin_may_rotate: tuple[str, ...] = field(
-        LIST, "Globs of the usernames that its identity may set a password for; empty: none.", default=()
+        LIST,
+        "Globs of the usernames that its identity may set a password for; empty: none.",
+        default=(),
+        check=globs_fault,
     )
     mailbox: str = field(TEXT, "Where token mails arrive: maildir:<path>.", default="")
     sidecar_address: str = field(

@@ -3,6 +3,7 @@
 from vault_plugin_sdk.framework.fields import TEXT, Field
 from vault_plugin_sdk.framework.path import Description
 from vault_plugin_sdk.logical.request import Operation
+from vault_salesforce_contract.text import login_name_fault
 
 REVEAL = Description(
     "reveal/{role}",
@@ -13,6 +14,7 @@ REVEAL = Description(
             TEXT,
             "The account, where the role was deleted and made anew for another user.",
             default=None,
+            check=login_name_fault,
         ),
     },
     detail=(

@@ -3,6 +3,7 @@
 from vault_plugin_sdk.framework.fields import BOOLEAN, DURATION, INTEGER, TEXT, Field
 from vault_plugin_sdk.framework.path import Description
 from vault_plugin_sdk.logical.request import Operation
+from vault_salesforce_contract.text import name_fault
 
 MAX_WAIT_SECONDS = 10
 WAIT = Field(
@@ -21,7 +22,7 @@ ROTATE = Description(
         "expected_version": Field(
             INTEGER, "Rotate only if this is the published version; else 409.", default=None, minimum=0
         ),
-        "rotation_id": Field(TEXT, "Only watch this rotation.", default=None),
+        "rotation_id": Field(TEXT, "Only watch this rotation.", default=None, check=name_fault),
         "wait": WAIT,
         "allow_security_token_wait": Field(
             BOOLEAN, "Rotate although the new security token may have to be handed in.", default=False

@@ -7,14 +7,15 @@ from vault_plugin_sdk.framework.fields import ABSENT, BOOLEAN, DURATION, SECRET,
 from vault_plugin_sdk.framework.path import Description
 from vault_plugin_sdk.logical.request import Operation
 from vault_salesforce_contract.published import ROTATE_ON_LEASE_END
+from vault_salesforce_contract.text import login_name_fault, name_fault, optional_name_fault, secret_fault
 
 
 @dataclass(frozen=True)
 class StaticRole:
     """An existing Salesforce user whose password is rotated."""
 
-    config: str = field(TEXT, "Connection to the user's org.", immutable=True)
-    username: str = field(TEXT, "Login name in Salesforce.", immutable=True)
+    config: str = field(TEXT, "Connection to the user's org.", immutable=True, check=name_fault)
+    username: str = field(TEXT, "Login name in Salesforce.", immutable=True, check=login_name_fault)
     self_managed: bool = field(
         BOOLEAN, "The user changes their own password; false: the connection's identity sets it.", default=True
     )
@@ -43,7 +44,12 @@ class StaticRole:
         default="auto",
         choices=("auto", "login", "record"),
     )
-    password_policy: str = field(TEXT, "Vault password policy for new passwords; empty: the built-in one.", default="")
+    password_policy: str = field(
+        TEXT,
+        "Vault password policy for new passwords; empty: the built-in one.",
+        default="",
+        check=optional_name_fault,
+    )
     ttl: int = field(
         DURATION, "Length of a lease: the bound on how long a reader holds an old version.", default=600, minimum=5
     )
@@ -59,8 +65,10 @@ STATIC_ROLE = Description(
     operations=(Operation.CREATE, Operation.UPDATE, Operation.READ, Operation.DELETE, Operation.LIST),
     fields=fields_of(StaticRole)
     | {
-        "password": Field(SECRET, "Password that the user has now; write-only.", default=ABSENT),
-        "security_token": Field(SECRET, "Security token that the user has now; write-only.", default=ABSENT),
+        "password": Field(SECRET, "Password that the user has now; write-only.", default=ABSENT, check=secret_fault),
+        "security_token": Field(
+            SECRET, "Security token that the user has now; write-only.", default=ABSENT, check=secret_fault
+        ),
     },
     detail=(
         "Creating a role proves the given credential with one login and publishes it as version 1;\n"

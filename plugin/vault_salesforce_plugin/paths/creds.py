@@ -11,7 +11,7 @@ from vault_salesforce_plugin.leases import SECRET_TYPE, Lent, ending_grant, firs
 from vault_salesforce_plugin.mount import Mount
 
 
-async def read(mount: Mount, _: Caller, role: str) -> Response:
+async def read(mount: Mount, caller: Caller, role: str) -> Response:
     """The credential under a lease: a brief one, which triggers nothing, while the version is about to be replaced."""
     mount.require_active()
     longest = await mount.longest_lease_seconds()
@@ -19,7 +19,7 @@ async def read(mount: Mount, _: Caller, role: str) -> Response:
         held = await mount.held(role)
         warnings = await mount.unrest(role, held)
         now = mount.clock.now()
-        lent = lend(role, held, brief=bool(warnings), longest=longest)
+        lent = lend(role, held, brief=bool(warnings), longest=longest, caller=caller)
         if lent.brief or held.rotate_on_lease_end != "last":
             break
         lent = replace(lent, record=await mount.leases.add(role, held.version, lent.latest_end(now)))

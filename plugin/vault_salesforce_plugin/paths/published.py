@@ -32,6 +32,7 @@ async def delete(mount: Mount, _: Caller, role: str) -> None:
     """Forget the copy. Where KV still has it, a sidecar hands it over again."""
     mount.require_active()
     await mount.credentials.remove(role)
+    mount.lost_a_copy()
     await mount.due.prune()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from vault_plugin_sdk.framework.help import backend_help, find, path_help
 from vault_plugin_sdk.framework.openapi import Documented, document
-from vault_plugin_sdk.framework.path import Description, Path, Router
+from vault_plugin_sdk.framework.path import Description, Path, Router, no_such_path
 from vault_plugin_sdk.framework.secret import TYPE_KEY, Secret
 from vault_plugin_sdk.logical.errors import CallerError, ForwardToActive, InternalError
 from vault_plugin_sdk.logical.request import Operation, Request
@@ -118,7 +118,7 @@ class Backend:
 
     async def fallback(self, request: Request) -> Response | None:
         """A request that no path of the table matches; any operation but `scan` and `header`."""
-        raise CallerError(f"there is no path {request.path!r} at this mount", status=HTTPStatus.NOT_FOUND)
+        raise no_such_path(request.path)
 
     @property
     def request(self) -> Request:
@@ -176,7 +176,7 @@ class Backend:
         if path:
             description = find(self.descriptions, path)
             if description is None:
-                raise CallerError(f"there is no path {path!r} at this mount", status=HTTPStatus.NOT_FOUND)
+                raise no_such_path(path)
             described, text = [one for one in described if one.description is description], path_help(description)
         openapi = document(
             described,

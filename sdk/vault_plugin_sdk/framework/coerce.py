@@ -165,7 +165,8 @@ def _map(value: Any) -> dict[str, Any]:
 def _time(value: Any) -> datetime:
     try:
         if isinstance(value, str) and not _NUMBER.fullmatch(value):
-            moment = datetime.fromisoformat(value)
+            # What follows a NUL, and what stands between day and hour, is nothing to the standard library.
+            moment = datetime.fromisoformat(value if value.isascii() and value.isprintable() else "")
             moment.astimezone(UTC)
         else:
             moment = _since_epoch(_float(value))

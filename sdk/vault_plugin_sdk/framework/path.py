@@ -14,6 +14,7 @@ from vault_plugin_sdk.logical.response import Response
 
 NAME = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
 MAX_NAME = 128
+_LONGEST_PATH = 100  # in a sentence: it may be as long as the request
 _MAX_UNKNOWN = 10  # unknown fields that are named: finding the nearest name costs time
 WRITES = frozenset({Operation.CREATE, Operation.UPDATE, Operation.PATCH})
 _LISTS = frozenset({Operation.LIST, Operation.SCAN})
@@ -151,7 +152,7 @@ class Router:
         """
         found = self.find(request.path, request.operation)
         if found is None:
-            raise CallerError(f"there is no path {request.path!r} at this mount", status=HTTPStatus.NOT_FOUND)
+            raise no_such_path(request.path)
         path, names = found
         handler = path.handler(request.operation)
         if handler is None:
@@ -169,6 +170,11 @@ class Router:
         if sentences and writes and not path.description.tolerant:
             raise CallerError("; ".join(sentences))
         return Match(path, handler, names | values, sentences)
+
+
+def no_such_path(path: str) -> CallerError:
+    """The answer to a request for a path that the mount does not have: 404."""
+    return CallerError(f"there is no path {path[:_LONGEST_PATH]!r} at this mount", status=HTTPStatus.NOT_FOUND)
 
 
 def check_name(what: str, value: str) -> None:

@@ -35,6 +35,11 @@ class Caller:
     accessor: str = ""
     remote_address: str = ""
 
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "Caller":
+        """Read what `dataclasses.asdict` gave; what is not there is empty."""
+        return cls(**{name: str(data.get(name, "")) for name in cls.__dataclass_fields__})
+
 
 @dataclass(frozen=True)
 class Lease:

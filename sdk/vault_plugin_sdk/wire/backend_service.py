@@ -55,6 +55,11 @@ class BackendService:
         self._hook_limit_seconds = hook_limit_seconds
         self._mounts: dict[str, _Mount] = {}
 
+    @property
+    def mounted(self) -> bool:
+        """Whether any mount is set up in this process."""
+        return bool(self._mounts)
+
     def methods(self) -> Methods:
         """The rows of `pb.Backend`."""
         return {

@@ -59,7 +59,8 @@ async def run(backend_factory: "Callable[[], Backend]", version: str, invitation
     leave = partial(_leave, directory)
     try:
         socket = directory / "socket"
-        methods = _methods(broker, BackendService(backend_factory, broker), version, leave)
+        backends = BackendService(backend_factory, broker)
+        methods = _methods(broker, backends, version, leave)
         await start_server(methods, socket, for_host)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave)
         ownership = Ownership(os.getppid(), time.monotonic())
@@ -69,7 +70,9 @@ async def run(backend_factory: "Callable[[], Backend]", version: str, invitation
         raise HandshakeError(f"the plugin cannot listen at {socket}: {exc}") from exc
     send_stdout_to_stderr()
     while True:
-        reason = ownership.reason_to_leave(time.monotonic(), os.getppid(), connected=broker.streams > 0)
+        reason = ownership.reason_to_leave(
+            time.monotonic(), os.getppid(), connected=broker.streams > 0, mounted=backends.mounted
+        )
         if reason:
             _log.warning(reason)
             leave()

@@ -50,7 +50,8 @@ def create_app(engine: Engine) -> flask.Flask:
         engine.require_up()
         asked = flask.request
         signed = door.authenticate(asked.method, path, asked.headers.get("Authorization", ""), asked.get_data())
-        return _to_http(once.run(signed.id, signed.fingerprint, lambda: _answer(engine, router, signed)))
+        looks = signed.request.operation not in (*WRITES, Operation.DELETE)
+        return _to_http(once.run(signed.id, signed.fingerprint, lambda: _answer(engine, router, signed), looks=looks))
 
     @app.errorhandler(Exception)
     def failed(exc: Exception) -> flask.Response:
@@ -78,6 +79,7 @@ def _answer(engine: Engine, router: Router, signed: SignedRequest) -> Answer:
         request_id=request.caller.request_id,
         display_name=request.caller.display_name,
         entity_id=request.caller.entity_id,
+        accessor=request.caller.accessor,
         remote_address=request.caller.remote_address,
         seconds=round(time.monotonic() - begun, 3),
     )

@@ -18,9 +18,9 @@ def blueprint(engine: Engine) -> flask.Blueprint:
 
     @views.get("/health/ready")
     def ready() -> tuple[flask.Response, int]:
-        reasons = engine.unready()
-        status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-        return flask.jsonify(ready=not reasons, reasons=list(reasons)), status
+        reason = engine.unready()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if reason else HTTPStatus.OK
+        return flask.jsonify(ready=not reason, reason=reason or ""), status
 
     @views.get("/metrics")
     def metrics() -> flask.Response:

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from vault_salesforce_sidecar.doors.admission import Connection
+
 LIFE = timedelta(days=3650)  # pinned, and gone with the process: its end is no part of what it proves
 SKEW = timedelta(days=1)
-PEER_SECONDS = 2.0  # a peer that says nothing for so long in the midst of a handshake or a request holds no thread
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class OwnCertificate:
 
     Attributes:
         pem: The certificate.
-        context: For the listening side, TLS 1.3 alone; holds the only copy of the key.
+        context: For the listening side, TLS 1.3 alone; holds the only copy of the key. Its sockets are those that
+            `Admission` lets in.
     """
 
     pem: str
@@ -56,20 +58,10 @@ def make_certificate(instance: str, host: str) -> OwnCertificate:
     pem = certificate.public_bytes(Encoding.PEM)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.sslsocket_class = _Impatient
+    context.sslsocket_class = Connection
     with _in_memory(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + pem) as path:
         context.load_cert_chain(path)
     return OwnCertificate(pem.decode(), context)
-
-
-class _Impatient(ssl.SSLSocket):
-    """A socket that waits for its peer, but not for ever: gunicorn's threads would, and anybody could hold them all."""
-
-    def settimeout(self, value: float | None, /) -> None:
-        super().settimeout(PEER_SECONDS if value is None else value)
-
-    def setblocking(self, flag: bool, /) -> None:  # noqa: FBT001 - the standard library's signature
-        self.settimeout(None if flag else 0.0)
 
 
 @contextmanager

@@ -16,7 +16,16 @@ from vault_salesforce_sidecar.rotation import machine
 from vault_salesforce_sidecar.rotation.budget import LOCKOUT_SECONDS, logins_left
 from vault_salesforce_sidecar.rotation.credentials import Credentials, Found
 from vault_salesforce_sidecar.rotation.findings import EXPIRED
-from vault_salesforce_sidecar.rotation.journal import Journal, Now, digest_of, fresh, machine_entry, with_entry
+from vault_salesforce_sidecar.rotation.foreign import is_foreign
+from vault_salesforce_sidecar.rotation.journal import (
+    Journal,
+    Now,
+    digest_of,
+    fresh,
+    machine_entry,
+    with_entry,
+    with_queued,
+)
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, Entry, Request, Secret, State
 from vault_salesforce_sidecar.rotation.parts import Account, Parts
 from vault_salesforce_sidecar.rotation.runner import Run, charged_ahead, hold_seconds
@@ -53,12 +62,7 @@ class Situation:
     @property
     def is_foreign(self) -> bool:
         """Whether KV's newest version is not the one that we published last: somebody wrote, or deleted, there."""
-        record, found = self.record, self.found
-        if not record.published_version:
-            return False
-        if found.version != record.published_version or found.secret is None:
-            return True
-        return record.state == State.SETTLED and found.secret != self.entry.current
+        return is_foreign(self.record, self.found)
 
     @property
     def kv(self) -> tuple[Secret, int]:
@@ -176,38 +180,44 @@ class Desk:
         role = self._parts.roles.get(record.role)
         return role is not None and role.record.username.lower() == record.username.lower()
 
-    def _read_kv(self, account: Account, record: JournalEntry) -> Found:
-        """What KV holds; a standby that lags behind what the entry names is asked again."""
+    def newest(self, role: str, record: JournalEntry) -> Found:
+        """What KV holds of the role; a standby that lags behind the role's entry is asked again.
+
+        Raises: KvUnavailable.
+        """
         for _ in range(_TRIES):
-            found = self._credentials.read(account.name)
-            if record.role != account.name or found.version >= record.published_version:
-                return found
+            found = self._credentials.read(role)
+            if record.role != role or found.version >= record.published_version:
+                break
             self._parts.clock.wait(threading.Event(), _LAG_SECONDS)
-        raise TransientError(
-            f"KV shows version {found.version} of {account.name!r}, the journal names {record.published_version}",
-            code="kv_behind",
-            remedy="see whether Vault was restored from an older snapshot",
-            retry_after_seconds=1,
-        )
+        return found
+
+    def _read_kv(self, account: Account, record: JournalEntry) -> Found:
+        found = self.newest(account.name, record)
+        if record.role == account.name and found.version < record.published_version:
+            raise TransientError(
+                f"KV shows version {found.version} of {account.name!r}, the journal names {record.published_version}",
+                code="kv_behind",
+                remedy=f"ask again; where it stays so, status/{account.name} says what to do",
+                retry_after_seconds=1,
+            )
+        return found
 
 
 def begun(record: JournalEntry, caller: Caller, cause: str, rotation_id: str = "") -> JournalEntry:
     """The record of a rotation that begins: a new id, who asked, and nothing of the one before."""
     return replace(
-        _asked_by(record, caller),
+        with_queued(_asked_by(record, caller, cause), "", Caller()),
         rotation_id=rotation_id or new_rotation_id(),
-        cause=cause,
         evidence="",
         mark="",
         token_mailed=False,
-        queued="",
-        queued_by="",
     )
 
 
-def again(record: JournalEntry, caller: Caller) -> JournalEntry:
+def again(record: JournalEntry, caller: Caller, cause: str) -> JournalEntry:
     """The record of a new round with the same candidate: a token that was tried before the round may be tried again."""
-    return replace(_asked_by(record, caller), tokens_tried=())
+    return replace(_asked_by(record, caller, cause), tokens_tried=())
 
 
 def with_token_tried(record: JournalEntry, token: SecretStr, *, mailed: bool) -> JournalEntry:
@@ -257,10 +267,11 @@ def is_fresh(entry: Entry) -> bool:
     return entry.state in FREE or (entry.state is State.STUCK and entry.candidate is None)
 
 
-def _asked_by(record: JournalEntry, caller: Caller) -> JournalEntry:
-    """The record with who asked last, and without what went wrong before."""
+def _asked_by(record: JournalEntry, caller: Caller, cause: str) -> JournalEntry:
+    """The record with who asked last, why, and without what went wrong before."""
     return replace(
         record,
+        cause=cause,
         request_id=caller.request_id,
         display_name=caller.display_name,
         entity_id=caller.entity_id,

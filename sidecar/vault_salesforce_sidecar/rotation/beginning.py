@@ -22,6 +22,7 @@ from vault_salesforce_sidecar.rotation.asking import (
 )
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.chores import HISTORY
+from vault_salesforce_sidecar.rotation.journal import queued_by, with_queued
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, Request, Secret, State
 from vault_salesforce_sidecar.rotation.parts import Account, open_account
 from vault_salesforce_sidecar.rotation.passwords import new_password
@@ -72,7 +73,7 @@ class Beginning:
 
         def change(situation: Situation, record: JournalEntry) -> JournalEntry:
             if not is_fresh(situation.entry):
-                return again(record, caller)
+                return again(record, caller, cause)
             # What was queued is this one, whoever comes first: it was promised once.
             record = self.anew(situation, record, caller, cause, rotation_id or situation.record.queued)
             lease = record.began if cause == LEASE else record.last_lease_rotation
@@ -84,8 +85,11 @@ class Beginning:
         self._carrier.carry(run)
         return run
 
-    def trigger(self, role: str, cause: str, version: int | None, rotation_id: str | None) -> bool:
+    def trigger(
+        self, role: str, cause: str, version: int | None, rotation_id: str | None, caller: Caller | None = None
+    ) -> bool:
         """Begin for a trigger, if it may; False: not now. Raises: KvUnavailable, EngineError."""
+        who = caller if caller and caller.display_name else Caller(display_name=cause)
         try:
             account = open_account(self._parts, role)
         except CallerError as exc:
@@ -107,7 +111,7 @@ class Beginning:
         if first is not Verdict.BEGIN:
             return first is Verdict.VOID
         try:
-            self.rotate(account, Caller(display_name=cause), cause, allow=allow)
+            self.rotate(account, who, cause, allow=allow)
         except EngineError:
             return False
         return True
@@ -128,9 +132,9 @@ class Beginning:
         def drop(situation: Situation) -> JournalEntry | None:
             if situation.record.queued != queued:
                 return None
-            return replace(situation.record, queued="", queued_by="")
+            return with_queued(situation.record, "", Caller())
 
-        caller = Caller(display_name=stored.record.queued_by)
+        caller = queued_by(stored.record)
         try:
             self.rotate(account, caller, "force", allow_token_wait=True, rotation_id=queued, allow=allow)
         except EngineError as exc:

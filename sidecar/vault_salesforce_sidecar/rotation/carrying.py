@@ -128,6 +128,7 @@ class Carrier:
 
     def _carry(self, run: Run) -> None:
         account = run.account
+        announcement = self.parts.changed()
         runner = Runner(
             self.parts,
             self.journal,
@@ -136,8 +137,8 @@ class Carrier:
             least_hold_seconds=self._least_hold_seconds,
             stopping=self.stopping,
             noted=self.roster.note,
+            announcement=announcement,
         )
-        self.parts.changed()
         try:
             stored = runner.run()
         except Deposed:
@@ -172,6 +173,7 @@ class Carrier:
             request_id=record.request_id,
             display_name=record.display_name,
             entity_id=record.entity_id,
+            accessor=record.accessor,
             version=record.published_version,
         )
         self.after_rest(account, self.do_chores(stored))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_contract.published import PublishedCredential
 from vault_salesforce_contract.registration import Held
@@ -162,6 +163,24 @@ class Chores:
             self.note(record.role, row)
         except ValueError as exc:  # of a newer release, or spoilt: no rotation waits for that
             log.warning("a history is left alone", role=record.role, reason=str(exc))
+
+    def note_request(self, record: JournalEntry, caller: Caller, *, cause: str, outcome: str, reason: str) -> None:
+        """Write into the history of the entry's role what somebody asked for besides rotations. Raises: as `note`."""
+        now = self._parts.clock.now()
+        row = HistoryEntry(
+            rotation_id=record.rotation_id,
+            cause=cause,
+            began=now,
+            ended=now,
+            outcome=outcome,
+            reason=reason,
+            version=record.published_version,
+            request_id=caller.request_id,
+            display_name=caller.display_name,
+            entity_id=caller.entity_id,
+            accessor=caller.accessor,
+        )
+        self.note(record.role, row)
 
     def note(self, role: str, row: HistoryEntry) -> None:
         """Write a row into a role's history, once. Raises: Conflict, KvUnavailable; ValueError: it cannot be read."""

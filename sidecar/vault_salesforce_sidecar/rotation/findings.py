@@ -33,7 +33,9 @@ LOCKED: Final = _finding(
 FROZEN: Final = _finding(
     "user_frozen", "The user is frozen in Salesforce.", "Unfreeze the user in Salesforce (Setup, Users, Unfreeze)."
 )
-INACTIVE: Final = _finding("user_inactive", "The user is deactivated.", "Activate the user in Salesforce.")
+INACTIVE: Final = _finding(
+    "user_inactive", "The user is deactivated.", "Activate the user in Salesforce (Setup, Users, Edit, Active)."
+)
 NO_USER: Final = _finding(
     "no_such_user", "The org has no user of that name.", "Compare the role's username with Salesforce's."
 )

@@ -248,7 +248,7 @@ class HandedIn:
     def _renewed(self, situation: Situation, record: JournalEntry, caller: Caller, cause: str) -> JournalEntry:
         """A rotation of its own where nothing is in flight; else what is in flight goes on."""
         if situation.entry.candidate is not None:
-            return again(record, caller)
+            return again(record, caller, cause)
         return self._beginning.anew(situation, record, caller, cause)
 
     def _check_not_refused(self, situation: Situation, secret: Secret) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import OperatorError
+from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_sidecar.records import journal_entry
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry, Kept
 from vault_salesforce_sidecar.rotation.machine import REST, Entry, Fate, Secret, State
@@ -130,6 +131,23 @@ def with_fault(record: JournalEntry, fault: Fault | None) -> JournalEntry:
     if fault is None:
         return replace(record, fault_code="", fault_cause="", fault_remedy="")
     return replace(record, fault_code=fault.code, fault_cause=fault.cause, fault_remedy=fault.remedy)
+
+
+def with_queued(record: JournalEntry, rotation_id: str, caller: Caller) -> JournalEntry:
+    """The record with one more rotation asked for, by `caller`; an empty id takes it away."""
+    return replace(
+        record,
+        queued=rotation_id,
+        queued_by=caller.display_name,
+        queued_request_id=caller.request_id,
+        queued_entity_id=caller.entity_id,
+        queued_accessor=caller.accessor,
+    )
+
+
+def queued_by(record: JournalEntry) -> Caller:
+    """Who asked for the rotation that is queued."""
+    return Caller(record.queued_request_id, record.queued_by, record.queued_entity_id, record.queued_accessor)
 
 
 def fresh(username: str, role: str) -> JournalEntry:

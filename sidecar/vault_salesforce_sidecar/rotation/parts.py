@@ -33,7 +33,8 @@ class Parts:
         open_mailbox: The mailbox of a connection; None where it has none.
         password_from_policy: A password of Vault's password policy of that name. Raises KvUnavailable.
         push: Hands a committed credential to the plugin. Raises PushFailed.
-        changed: Told when a rotation begins or ends; never raises, never blocks.
+        changed: Told when a rotation begins or ends; never raises, never blocks. Its number, for `announced`.
+        announced: Returns once whoever asks the plugin is told of it, or after a while; never raises.
         clock: Time.
         instance: This sidecar's name.
         kv_mount: Path of the KV mount that apps read, for people.
@@ -48,7 +49,8 @@ class Parts:
     open_mailbox: Callable[[Config], Mailbox | None]
     password_from_policy: Callable[[str], SecretStr]
     push: Callable[[str, PublishedCredential], None]
-    changed: Callable[[], None]
+    changed: Callable[[], int]
+    announced: Callable[[int], None]
     clock: Clock
     instance: str
     kv_mount: str = "salesforce"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -10,7 +10,7 @@ from vault_plugin_sdk.framework.coerce import jsonable
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 from vault_plugin_sdk.logical.request import Caller
-from vault_salesforce_sidecar.records.history_entry import READING, HistoryEntry
+from vault_salesforce_sidecar.records.history_entry import REVEALED
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation.budget import logins_left
 from vault_salesforce_sidecar.rotation.credentials import Found
@@ -30,7 +30,6 @@ from vault_salesforce_sidecar.rotation.start import Rotations
 
 log = structlog.get_logger(__name__)
 
-REVEALED: Final = "revealed"
 OLD, NEW, GIVEN, KEPT = "current_password", "candidate_password", "given_password", "kept"
 
 
@@ -134,22 +133,9 @@ class Revealing:
         return last.username if last else None
 
     def _note(self, record: JournalEntry, caller: Caller) -> None:
-        now = self._parts.clock.now()
-        row = HistoryEntry(
-            rotation_id=record.rotation_id,
-            cause=READING,
-            began=now,
-            ended=now,
-            outcome=REVEALED,
-            reason=f"the secrets of {record.username} were read",
-            version=record.published_version,
-            request_id=caller.request_id,
-            display_name=caller.display_name,
-            entity_id=caller.entity_id,
-            accessor=caller.accessor,
-        )
+        reason = f"the secrets of {record.username} were read"
         try:
-            self._carrier.chores.note(record.role, row)
+            self._carrier.chores.note_request(record, caller, cause="reveal", outcome=REVEALED, reason=reason)
         except ValueError as exc:
             raise OperatorError(
                 f"the history of the role {record.role!r} cannot be written: {exc}",

@@ -1,7 +1,7 @@
 """What this sidecar remembers of every role, so that a tick and a list cost no reads."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -131,11 +131,12 @@ class Roster:
         with self._lock:
             self._former.setdefault(role, held)
 
-    def publisher(self, role: str) -> JournalEntry | None:
-        """The entry that published the role's newest version."""
+    def publishers(self, roles: Collection[str]) -> dict[str, JournalEntry]:
+        """The entry that published the newest version of each of these roles, where there is one: in one pass."""
         with self._lock:
-            records = [seen.record for seen in self._seen.values() if seen.record.role == role]
-        return max(records, key=lambda record: record.published_version, default=None)
+            records = [seen.stored.record for seen in self._seen.values()]
+        records = sorted((one for one in records if one.role in roles), key=lambda one: one.published_version)
+        return {record.role: record for record in records}
 
     def _reckon(self, name: str) -> None:
         """The next scheduled time, anew: whenever the role, its entry or the passing of a window may have moved it."""

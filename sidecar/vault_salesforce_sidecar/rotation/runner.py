@@ -7,13 +7,22 @@ from typing import Final
 
 import structlog
 
+from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import findings, machine
 from vault_salesforce_sidecar.rotation.actions import Actions, Charge, Outcome
 from vault_salesforce_sidecar.rotation.budget import known_charges, may_log_in
 from vault_salesforce_sidecar.rotation.credentials import Credentials
-from vault_salesforce_sidecar.rotation.journal import Journal, Now, machine_entry, with_entry, with_fault
+from vault_salesforce_sidecar.rotation.journal import (
+    Journal,
+    Now,
+    machine_entry,
+    queued_by,
+    with_entry,
+    with_fault,
+    with_queued,
+)
 from vault_salesforce_sidecar.rotation.machine import REST, Change, Entry, Event, LogIn, Put, ReadRecord, State
 from vault_salesforce_sidecar.rotation.parts import Account, Parts
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
@@ -86,6 +95,7 @@ class Runner:
         least_hold_seconds: See `hold_seconds`.
         stopping: Set when this sidecar stops.
         noted: Told of every entry that was written.
+        announcement: Number under which the plugin hears that this is in hand.
     """
 
     def __init__(
@@ -98,12 +108,13 @@ class Runner:
         least_hold_seconds: int,
         stopping: threading.Event,
         noted: Callable[[Stored[JournalEntry]], None],
+        announcement: int,
     ) -> None:
         self._parts, self._journal, self._account = parts, journal, run.account
         self._stored, self._charged, self._doubtful = run.stored, run.charged, run.doubtful
         self._hold_seconds = hold_seconds(run.account, least_hold_seconds)
         self._held_until = run.written_at + self._hold_seconds
-        self._stopping, self._noted = stopping, noted
+        self._stopping, self._noted, self._announcement = stopping, noted, announcement
         self._lost = self._unsent = 0
         self._actions = Actions(run.account, credentials, parts.clock, self._hold_for_a_call, parts.counted)
 
@@ -172,6 +183,8 @@ class Runner:
                 self._charged = False
                 return outcome
             case Change(_, _):
+                # Whose session ends with the change asks before the next login, and must be told to wait.
+                self._parts.announced(self._announcement)
                 return self._actions.change(self.record, self._candidate())
             case Put(base, secret):
                 self._hold_for(2 * KV_CALL_SECONDS)
@@ -320,12 +333,12 @@ def _waited_for_a_token(record: JournalEntry) -> bool:
 
 def _without_notes(record: JournalEntry) -> JournalEntry:
     """The record without what others may add while it is in hand: one more rotation, and a push owed."""
-    return replace(record, queued="", queued_by="", owed=())
+    return replace(with_queued(record, "", Caller()), owed=())
 
 
 def _with_notes(record: JournalEntry, noted: JournalEntry) -> JournalEntry:
     owed = tuple(sorted({*record.owed, *noted.owed}))
-    return replace(record, queued=noted.queued, queued_by=noted.queued_by, owed=owed)
+    return replace(with_queued(record, noted.queued, queued_by(noted)), owed=owed)
 
 
 def _pause_seconds(failed: int) -> float:

@@ -1,7 +1,7 @@
 """Rotations: the face of this package. `rotate` begins or joins, and may wait; `request` only begins."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
@@ -16,19 +16,21 @@ from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.records.history_entry import HistoryEntry
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine, tokens
-from vault_salesforce_sidecar.rotation.asking import IN_HAND, Situation, new_rotation_id, not_now
+from vault_salesforce_sidecar.rotation.asking import IN_HAND, Situation, new_rotation_id
 from vault_salesforce_sidecar.rotation.beginning import Beginning
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.chores import EMPTY, HISTORY, PUSH
 from vault_salesforce_sidecar.rotation.drift import Drift
-from vault_salesforce_sidecar.rotation.journal import Now, fresh, with_entry
+from vault_salesforce_sidecar.rotation.foreign import KvFault, kv_fault
+from vault_salesforce_sidecar.rotation.journal import Now, fresh, with_entry, with_queued
 from vault_salesforce_sidecar.rotation.machine import REST, Answer, Request, State
 from vault_salesforce_sidecar.rotation.parts import Account, Parts, PushFailed, open_account
 from vault_salesforce_sidecar.rotation.slots import Pool, Slots
+from vault_salesforce_sidecar.rotation.unlocking import Unlocking
 from vault_salesforce_sidecar.rotation.views import Outlook, RotationView, Status, status_of
 from vault_salesforce_sidecar.rotation.waiting import Waiting
 from vault_salesforce_sidecar.rotation.watching import Watching
-from vault_salesforce_sidecar.store import Conflict, KvUnavailable
+from vault_salesforce_sidecar.store import KvUnavailable, Stored
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +58,7 @@ class Rotations:
         self.waiting = Waiting(self.carrier)
         self._watching = Watching(self.carrier, self.beginning)
         self.carrier.after_rest = self._watching.after_rest
+        self._unlocking = Unlocking(self.carrier, self.beginning)
         self._drift = Drift(self.carrier)
         self._loaded = threading.Event()
 
@@ -143,12 +146,14 @@ class Rotations:
                     return self.waiting.watch(account, joined[0], wait, joined=joined[1])
         raise TransientError(f"role {role!r} is rotated again and again", code="busy", retry_after_seconds=1)
 
-    def request(self, role: str, cause: str, version: int | None, rotation_id: str | None = None) -> bool:
-        """Begin for a trigger. False: not now, ask again; True: begun, under way, or nothing to do any longer."""
+    def request(
+        self, role: str, cause: str, version: int | None, rotation_id: str | None = None, caller: Caller | None = None
+    ) -> bool:
+        """Begin for a trigger, whom `caller` set off. False: not now, ask again; True: begun, under way, or void."""
         if not self._loaded.is_set() or self.carrier.stopping.is_set():
             return False
         try:
-            return self.beginning.trigger(role, cause, version, rotation_id)
+            return self.beginning.trigger(role, cause, version, rotation_id, caller)
         except (KvUnavailable, EngineError) as exc:
             log.warning("a trigger is left for later", role=role, cause=cause, reason=str(exc))
             return False
@@ -180,7 +185,7 @@ class Rotations:
         self._parts.changed()
 
     def unlock(self, role: str, caller: Caller, username: str | None = None) -> None:
-        """Count failed logins from zero, on the operator's word; a stuck rotation goes on.
+        """Count failed logins from zero, on the operator's word: a stuck rotation goes on, another may begin again.
 
         Args:
             role: Which role.
@@ -188,26 +193,10 @@ class Rotations:
             username: The account of a role that could not be created; of any other it is not needed.
 
         Raises:
-            CallerError: 404 no such role, 409 it is in hand.
+            CallerError: 400 the role is another user's, 404 no such role, 409 it is in hand.
             KvUnavailable: Vault did not say.
         """
-        if username is not None and self._parts.roles.get(role) is None:
-            self._forgive(role, username)
-            return
-        account = open_account(self._parts, role)
-
-        def change(situation: Situation) -> JournalEntry:
-            asked = machine.ask(situation.entry, Request.UNLOCK, None, situation.kv)
-            if asked is None:
-                raise not_now(role, situation.record)
-            return replace(situation.record, charges=0, tokens_tried=(), refused_digest="", not_before=None)
-
-        stored = self.carrier.desk.edit(account, change)
-        if stored is None:
-            return
-        self.carrier.roster.note(stored)
-        if State(stored.record.state) is State.STUCK and stored.record.candidate_password is not None:
-            self.beginning.rotate(account, caller, "unlock")
+        self._unlocking.unlock(role, caller, username)
 
     def status(self, role: str) -> Status:
         """How the role is, read anew. Raises: CallerError 404, KvUnavailable."""
@@ -218,7 +207,8 @@ class Rotations:
         stored = self.carrier.reread(known.record.username)
         connection = self._parts.connections.get(known.record.config)
         config = connection.record if connection else None
-        return self._status(role, known.record, stored.record if stored else None, config)
+        fault = self._kv_fault(role, stored) if stored else None
+        return self._status(role, known.record, stored.record if stored else None, config, fault)
 
     def statuses(self) -> dict[str, Status]:
         """How every role is, from memory; only roles that are new are read. Raises: KvUnavailable."""
@@ -256,14 +246,14 @@ class Rotations:
         """What KV holds of every role, deleted ones too."""
         return self.carrier.roster.held()
 
-    def republish(self, roles: Iterable[str]) -> None:
+    def republish(self, roles: Collection[str]) -> None:
         """Push what the plugin lacks: proven versions of ours only."""
-        held = self.held()
+        held, publishers = self.held(), self.carrier.roster.publishers(frozenset(roles))
         for role in roles:
             ours = held.get(role)
             if ours is None:
                 continue
-            record = self.carrier.roster.publisher(role)
+            record = publishers.get(role)
             try:
                 if record is None:
                     self.carrier.chores.push_former(role, ours)
@@ -285,7 +275,7 @@ class Rotations:
             if not force or situation.entry.state in REST or situation.record.queued:
                 return None
             self.beginning.check_gate(situation, allow_token_wait=allow_token_wait)
-            return replace(situation.record, queued=queued, queued_by=caller.display_name)
+            return with_queued(situation.record, queued, caller)
 
         stored = self.carrier.desk.edit(account, change)
         if stored is None:
@@ -295,29 +285,34 @@ class Rotations:
             return stored.record.rotation_id, True
         return (stored.record.queued, stored.record.queued != queued) if stored.record.queued else None
 
-    def _forgive(self, role: str, username: str) -> None:
-        """Clear the charges of an account whose role was refused when it was to be created."""
-        stored = self.carrier.journal.get(username)
-        if stored is None or stored.record.role != role:
-            raise CallerError(
-                f"no role {role!r} was ever to be created for that user",
-                status=HTTPStatus.NOT_FOUND,
-                code="no_such_role",
-            )
-        if State(stored.record.state) not in REST:
-            raise not_now(role, stored.record)
+    def _kv_fault(self, role: str, stored: Stored[JournalEntry]) -> KvFault | None:
+        """What is wrong with KV's version, unless the entry moved while it was read, or it cannot be read."""
+        record = stored.record
+        if record.role != role:
+            return None
+        kv_path = f"{self._parts.kv_mount}/creds/{role}"
         try:
-            self.carrier.journal.put(username, replace(stored.record, charges=0, refused_digest=""), stored.version)
-        except Conflict:
-            raise not_now(role, stored.record) from None
+            found = self.carrier.desk.newest(role, record)
+            fault = kv_fault(record, found, mount=self.mount, kv_path=kv_path)
+            again = self.carrier.reread(record.username) if fault else stored
+        except KvUnavailable:
+            return None
+        return fault if again is not None and again.version == stored.version else None
 
-    def _status(self, name: str, role: StaticRole, record: JournalEntry | None, config: Config | None) -> Status:
+    def _status(
+        self,
+        name: str,
+        role: StaticRole,
+        record: JournalEntry | None,
+        config: Config | None,
+        fault: KvFault | None = None,
+    ) -> Status:
         record = record if record is not None and record.role == name else fresh(role.username, name)
         trusted = config is not None and config.sidecar_address == "trusted"
         mailbox = config is not None and bool(config.mailbox)
         gate = tokens.gate(role, record, trusted=trusted, mailbox=mailbox)
         due = self.carrier.roster.next_rotation(name)
-        return status_of(record, Outlook(name, role, trusted, due, gate, self._parts.clock.now(), self.mount))
+        return status_of(record, Outlook(name, role, trusted, due, gate, self._parts.clock.now(), self.mount, fault))
 
 
 def _begins(situation: Situation, expected: int) -> bool:

@@ -12,6 +12,7 @@ from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine
 from vault_salesforce_sidecar.rotation.budget import logins_left
 from vault_salesforce_sidecar.rotation.findings import EXPIRED
+from vault_salesforce_sidecar.rotation.foreign import KvFault
 from vault_salesforce_sidecar.rotation.machine import REST, State
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
 
@@ -96,6 +97,7 @@ class Outlook:
         gate: Why a trigger may not begin one; None: it may.
         now: The time of day.
         mount: Path of the mount.
+        kv_fault: What is wrong with the version in KV, as far as somebody looked.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Outlook:
     gate: str | None
     now: datetime
     mount: str
+    kv_fault: KvFault | None = None
 
     def command(self, verb: str, *arguments: str) -> str:
         """A command line for this role."""
@@ -133,24 +136,28 @@ def status_of(record: JournalEntry, outlook: Outlook) -> Status:
 def sentence(record: JournalEntry) -> str:
     """Why the entry rests where it rests, with what the last fault said."""
     reason = _REASONS.get(record.reason, record.reason)
+    if record.reason == machine.NEITHER and record.fate == machine.Fate.DONE.name.lower():
+        reason = _ACCEPTED_AND_REFUSED
     fault = f"{record.fault_cause} {record.fault_remedy}".strip()
     return f"{reason[:1].upper()}{reason[1:]}. {fault}".strip() if reason else fault
 
 
 _REASONS = {
-    machine.TOKEN_MISSING: "the new security token is missing",
-    machine.TOKEN_REFUSED: "the security token was refused, another one is needed",
+    machine.TOKEN_MISSING: "the password was changed, and the new security token is missing",
+    machine.TOKEN_REFUSED: "the password was changed, and the security token was refused: another one is needed",
     machine.NEITHER: "neither the old nor the new password logs in; the user may be locked",
-    machine.CURRENT_REFUSED: "the published password does not log in: the user may be locked, or somebody changed it",
-    machine.OUT_OF_TRIES: "three changes were sent and none took effect",
-    machine.NO_ATTEMPTS: "no login is left before the user might be locked",
+    machine.CURRENT_REFUSED: "the published password does not log in: the user is locked, or somebody changed it",
+    machine.OUT_OF_TRIES: "three changes were sent and none took effect; the published password is live",
+    machine.NO_ATTEMPTS: "no login was made, for one more that fails might lock the user",
     machine.DOOR_SHUT: "no login can succeed now",
-    machine.FOREIGN_VERSION: "somebody else wrote the KV version",
-    machine.CHANGED_OUTSIDE: "the password was changed outside",
+    machine.FOREIGN_VERSION: "somebody else wrote the KV version; the new password is live and kept",
+    machine.CHANGED_OUTSIDE: "somebody changed the password in Salesforce, and what is published is old",
     machine.CHANGE_REFUSED: "Salesforce refused the new password, the old one is live",
     machine.GIVEN_REFUSED: "what was handed in does not log in",
     machine.GIVEN_USELESS: "what was handed in does not log in",
 }
+# The old password was not tried: Salesforce had said that it was changed.
+_ACCEPTED_AND_REFUSED = "Salesforce took the new password, which does not log in; the user may be locked"
 
 
 def _judged(record: JournalEntry, outlook: Outlook) -> tuple[str, str, str]:
@@ -162,23 +169,55 @@ def _judged(record: JournalEntry, outlook: Outlook) -> tuple[str, str, str]:
         return "parked", "its deletion is not finished", f"vault delete {outlook.mount}/static-roles/{outlook.name}"
     if record.reason == FIRST_TOKEN:
         reason = f"The mail with the first security token has not come yet. {record.fault_cause}".strip()
-        return "awaiting", reason, outlook.command("unlock") if _must_unlock(record, outlook) else RESET_PAGE
+        must_unlock = _must_unlock(record, outlook)
+        return "awaiting", _advised(reason, record, outlook), outlook.command("unlock") if must_unlock else RESET_PAGE
     if state is State.AWAITING_TOKEN:
-        return "awaiting", sentence(record), _way_to_a_token(record, outlook)
+        return "awaiting", _advised(sentence(record), record, outlook), _way_to_a_token(record, outlook)
     if state is State.STUCK:
         name = "drifted" if record.reason == machine.CHANGED_OUTSIDE else "stuck"
-        return name, sentence(record), _way_out(record, outlook)
+        return name, _advised(sentence(record), record, outlook), _way_out(record, outlook)
+    if outlook.kv_fault is not None:
+        return "stuck", outlook.kv_fault.reason, outlook.kv_fault.next_step
     if not record.published_version:
         expired = record.fault_code == EXPIRED.code
         rotatable = expired or not outlook.role.self_managed
         step = _way_out(record, outlook) if rotatable else outlook.command("resync", "password=-")
-        return ("due" if expired else "unpublished"), sentence(record) or "nothing has been published yet", step
+        reason = sentence(record) or "nothing has been published yet"
+        return ("due" if expired else "unpublished"), _advised(reason, record, outlook), step
     due = outlook.next_rotation is not None and outlook.next_rotation <= outlook.now
     if due and outlook.gate is not None:
         return "parked", f"due, but {outlook.gate}", outlook.command("rotate", "allow_security_token_wait=true")
     if state is State.WITHDRAWN and record.reason not in ("", machine.GIVEN_REFUSED):
-        return "parked", sentence(record), _way_out(record, outlook)
-    return ("due" if due else "ok"), sentence(record) if record.reason else "", ""
+        return "parked", _advised(sentence(record), record, outlook), _way_out(record, outlook)
+    return ("due" if due else "ok"), sentence(record) if record.reason else _begins_itself(due=due), ""
+
+
+def _begins_itself(*, due: bool) -> str:
+    return "its scheduled time has come: it begins by itself" if due else ""
+
+
+def _advised(reason: str, record: JournalEntry, outlook: Outlook) -> str:
+    """The reason with what a person has to see to in Salesforce before the next step can help."""
+    if _must_unlock(record, outlook):
+        return f"{reason} {_SEE_THE_LOCK}"
+    if record.reason == machine.TOKEN_MISSING:
+        source = _TAKEN if outlook.role.security_token_from == "mailbox" else _MAILED  # noqa: S105 - where it comes from
+        return f"{reason} {source} Where none comes: {RESET_PAGE[0].lower()}{RESET_PAGE[1:]}"
+    if record.reason == machine.CURRENT_REFUSED and outlook.role.self_managed:
+        return f"{reason} {_SEE_THE_USER} {outlook.command('resync', 'password=-')}"
+    return reason
+
+
+_SEE_THE_LOCK = (
+    "No login is made any more, for one more that fails might lock the user: in Setup, Users, see that it is not "
+    "locked, or unlock it, before the next step."
+)
+_MAILED = "Salesforce mails it to the user's address; hand it in."
+_TAKEN = "Salesforce mails it, and it is taken from the mailbox by itself; or hand it in."
+_SEE_THE_USER = (
+    "In Setup, Users, unlock the user before the next step; where somebody changed the password, hand in what it is "
+    "now instead:"
+)
 
 
 def _way_out(record: JournalEntry, outlook: Outlook) -> str:

@@ -29,7 +29,7 @@ class Waiting:
             return self._view(account, record, joined=joined)
         queued = record is not None and record.queued == rotation_id
         rows = () if queued else self._carrier.chores.history(account.name)
-        row = next((row for row in rows if row.rotation_id == rotation_id), None)
+        row = next((row for row in rows if row.rotation_id == rotation_id and not row.is_note), None)
         if row is None and not queued:
             raise CallerError(
                 f"no rotation {rotation_id!r} of role {account.name!r} is known", status=HTTPStatus.NOT_FOUND

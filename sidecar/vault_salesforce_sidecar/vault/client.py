@@ -1,8 +1,11 @@
 """Vault as the sidecar uses it: KV, its own token, password policies, and writes to the mount."""
 
-from collections.abc import Callable, Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import stamina
@@ -11,8 +14,11 @@ from hvac import exceptions as hvac_exceptions
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, KvVersion
+from vault_salesforce_sidecar.vault.recent import LAG_SECONDS, LOOK_SECONDS, Recent
+from vault_salesforce_sidecar.vault.servers import Servers
 from vault_salesforce_sidecar.vault.transport import CALL_SECONDS, open_client
 
+_NEVER = threading.Event()
 CAS_MISMATCH = "check-and-set parameter did not match"
 
 
@@ -54,11 +60,14 @@ class Vault:
         pool: From `transport.open_pool`.
         addr: The server's address.
         namespace: Namespace of all that is asked; "" is the root.
+        others: Addresses of the other nodes of its cluster.
     """
 
-    def __init__(self, pool: urllib3.PoolManager, addr: str, namespace: str = "") -> None:
-        self.client = open_client(pool, addr, namespace)
-        self._addr = addr
+    def __init__(
+        self, pool: urllib3.PoolManager, addr: str, namespace: str = "", *, others: Sequence[str] = ()
+    ) -> None:
+        self.client = open_client(pool, Servers(pool, (addr, *others)), namespace)
+        self._addr = ", ".join((addr, *others))
         self.forbidden: Callable[[], None] = lambda: None  # told of each 403: the token may have ended
 
     def kv(self, mount: str) -> "KvMount":
@@ -77,24 +86,45 @@ class Vault:
         return (answer or {}).get("data") or {}
 
     def password_from_policy(self, policy: str) -> SecretStr:
-        """A password of Vault's password policy of that name."""
-        path = f"sys/policies/password/{policy}/generate"
-        data = self.read(path)
+        """A password of Vault's password policy of that name. Raises: VaultRefused: 404, there is none."""
+        try:
+            data = self.read(f"sys/policies/password/{policy}/generate")
+        except VaultRefused as exc:
+            if exc.status != HTTPStatus.NOT_FOUND:
+                raise
+            data = None
         if data is None:
-            raise KvUnavailable(f"Vault has no password policy {policy!r}", "create it, or name another one")
+            raise VaultRefused(
+                f"Vault has no password policy {policy!r}",
+                "create it, or name another one in the role's password_policy",
+                HTTPStatus.NOT_FOUND,
+                (),
+            )
         return SecretStr(data["password"])
 
     def use(self, token: SecretStr) -> None:
         """Use this token from the next call on."""
         self.client.adapter.token = token
 
-    def log_in_with_approle(self, mount: str, role_id: str, secret_id: SecretStr) -> Token:
-        """Log in, once. The token is not yet used. Raises: VaultRefused: the RoleID or SecretID is wrong."""
+    def log_in(self, mount: str, **given: str) -> Token:
+        """Log in at an auth method, once. The token is not yet used. Raises: VaultRefused: it was not let in."""
         with self.translated("login", f"auth/{mount}/login"):
-            answer = self.client.auth.approle.login(
-                role_id, secret_id.reveal() or None, use_token=False, mount_point=mount
-            )
+            answer = self.client.adapter.post(f"/v1/auth/{mount}/login", json=given)
         return _token(answer["auth"], "client_token", "lease_duration")
+
+    def look_up_wrapping(self, token: SecretStr) -> Mapping[str, Any]:
+        """What a wrapping token wraps: `creation_path`, `creation_time`, `creation_ttl`. It stays as it was.
+
+        Raises: VaultRefused: it was unwrapped before, or its time is over.
+        """
+        return self.write("sys/wrapping/lookup", {"token": token.reveal()})
+
+    def unwrap(self, token: SecretStr) -> Mapping[str, Any]:
+        """What a wrapping token wraps: the `data`, which nobody gets a second time. Raises: as `look_up_wrapping`."""
+        with self.translated("unwrap", "sys/wrapping/unwrap"):
+            # As a token of its own, and never the one in use: any other request with it would spend it.
+            answer = self.client.adapter.post("/v1/sys/wrapping/unwrap", headers={"X-Vault-Token": token.reveal()})
+        return answer["data"] or {}
 
     def look_up(self, token: SecretStr) -> Token:
         """What Vault knows of the token in use. Raises: VaultRefused: it has ended."""
@@ -142,15 +172,26 @@ class Vault:
 
 
 class KvMount:
-    """One KV v2 mount; see `store.Kv`."""
+    """One KV v2 mount; see `store.Kv`.
+
+    Whoever talks to a standby reads what that holds, which lags behind; here, nobody reads less than they wrote.
+    """
 
     def __init__(self, vault: Vault, mount: str) -> None:
         self._vault, self._mount = vault, mount
         self._kv = vault.client.secrets.kv.v2
+        self._recent = Recent()
 
     def read(self, path: str) -> KvVersion | None:
         """See `store.Kv.read`."""
+        end = time.monotonic() + LAG_SECONDS
+        while self._recent.is_stale(path, _number(found := self._read(path))):
+            if time.monotonic() > end:
+                raise self._lags(path)
+            _NEVER.wait(LOOK_SECONDS)
+        return found
 
+    def _read(self, path: str) -> KvVersion | None:
         def call() -> Any:
             return _found(
                 lambda: self._kv.read_secret_version(path, mount_point=self._mount, raise_on_deleted_version=True)
@@ -163,7 +204,36 @@ class KvMount:
         return KvVersion(answer["data"].get("data"), int(metadata["version"]), metadata.get("custom_metadata") or {})
 
     def write(self, path: str, data: Mapping[str, Any], cas: int) -> int:
-        """See `store.Kv.write`."""
+        """See `store.Kv.write`.
+
+        A standby compares `cas` with its own copy before it passes a write on. So a mismatch is only believed once a
+        later version can be read; until then the write, which was refused, is sent again.
+        """
+        end = time.monotonic() + LAG_SECONDS
+        while True:
+            try:
+                version = self._write(path, data, cas)
+                break
+            except Conflict:
+                newest = _number(self._read(path))
+                if newest > cas:
+                    self._recent.knows(path, newest)
+                    raise
+                if time.monotonic() > end:
+                    if 0 < newest < cas:
+                        raise self._lags(path) from None
+                    raise
+                _NEVER.wait(LOOK_SECONDS)
+        self._recent.knows(path, version)
+        return version
+
+    def _lags(self, path: str) -> KvUnavailable:
+        return KvUnavailable(
+            f"the Vault node that answers does not know the newest version of {self._mount}/{path} yet",
+            "see whether the cluster has an active node",
+        )
+
+    def _write(self, path: str, data: Mapping[str, Any], cas: int) -> int:
         with self._vault.translated("write", f"{self._mount}/data/{path}"):
             answer = self._kv.create_or_update_secret(path, dict(data), cas=cas, mount_point=self._mount)
         return int(answer["data"]["version"])
@@ -194,6 +264,10 @@ class KvMount:
         return self._vault.read(f"{self._mount}/config") or {}
 
 
+def _number(newest: KvVersion | None) -> int:
+    return newest.version if newest else 0
+
+
 def _found(call: Callable[[], Any]) -> Any:
     """The answer, also one that comes as a 404: a deleted version's metadata, or None where nothing is said at all."""
     try:
@@ -219,7 +293,7 @@ def _reason(exc: urllib3.exceptions.HTTPError) -> str:
 
 
 def _refusal(exc: hvac_exceptions.VaultError, errors: tuple[str, ...], operation: str, path: str) -> KvUnavailable:
-    said = "; ".join(errors) or exc.args[0]
+    said = " ".join(("; ".join(errors) or str(exc.args[0])).split())  # what a plugin says there has lines
     match exc:
         case hvac_exceptions.Forbidden():
             return VaultRefused(

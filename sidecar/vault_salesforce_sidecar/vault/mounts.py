@@ -46,4 +46,6 @@ def _ownership(kv: Kv, settings: Settings) -> list[str]:
     if {name: held.get(name) for name in owner} == owner:
         return []
     others = f"{held.get('mount')}/ with {held.get('kv_mount')}/"
-    return [f"{settings.engine_kv_mount}/ belongs to the mount {others}: give this deployment a KV mount of its own"]
+    moved = f"-mount={settings.engine_kv_mount} -cas={known.version if known else 0} {OWNER} mount={settings.mount}"
+    fault = f"{settings.engine_kv_mount}/ belongs to the mount {others}: give this deployment a KV mount of its own"
+    return [f"{fault}; where {held.get('mount')}/ was moved to {settings.mount}/: vault kv patch {moved}"]

@@ -38,6 +38,12 @@ def test_every_field_has_a_sentence_and_every_path_its_help(description):
     assert description.help in path_help(description)
 
 
+def test_what_apps_read_takes_no_parameter_for_an_agents_templates_share_one_answer_whatever_the_query():
+    for pattern in ("static-creds/{role}", "creds/{role}", "version/{role}"):
+        (description,) = (each for each in api.TABLE if each.pattern == pattern)
+        assert (description.query, description.fields) == ({}, {}), pattern
+
+
 @EVERY
 def test_every_default_is_a_value_that_a_client_could_have_given(description):
     for item in description.fields.values():

@@ -30,8 +30,12 @@ async def test_a_hand_over_with_faults_names_them_all_and_nothing_of_the_secrets
     for field in ("version", "rotate_on_lease_end", "last_vault_rotation"):
         assert field in refused.value.sentence
     assert "secret" not in refused.value.sentence
-    with pytest.raises(CallerError, match="did you mean 'password'"):
-        await plugin.publish(pasword="secret")
+
+
+async def test_what_a_newer_release_hands_over_is_taken_as_far_as_it_is_known(plugin):
+    await plugin.start()
+    assert "later" in (await plugin.publish(later="something")).warnings[0]
+    assert (await plugin.ask("read", "static-creds/crm")).data["version"] == 1
 
 
 async def test_an_older_version_is_refused(plugin):

@@ -20,7 +20,9 @@ def client(reasons):
     metrics.watch(in_hand=lambda: 2, ready=lambda: not reasons)
     metrics.logins.labels("refused").inc()
     app = flask.Flask("test")
-    app.register_blueprint(probes.blueprint(SimpleNamespace(unready=lambda: tuple(reasons), metrics=metrics)))
+    app.register_blueprint(
+        probes.blueprint(SimpleNamespace(unready=lambda: reasons[0] if reasons else None, metrics=metrics))
+    )
     return app.test_client()
 
 
@@ -34,7 +36,7 @@ def test_it_is_ready_or_says_why_not(client, reasons):
     assert client.get("/health/ready").status_code == 200
     reasons.append("Vault is sealed")
     answer = client.get("/health/ready")
-    assert (answer.status_code, answer.json) == (503, {"ready": False, "reasons": ["Vault is sealed"]})
+    assert (answer.status_code, answer.json) == (503, {"ready": False, "reason": "Vault is sealed"})
 
 
 def test_metrics_are_read_as_text(client):

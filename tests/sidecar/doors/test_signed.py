@@ -1,16 +1,19 @@
 """What the plugin signed is let in, and nothing else."""
 
+import hmac
+import json
 import time
+from base64 import urlsafe_b64encode
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from vault_plugin_sdk.logical.errors import EngineError
 from vault_plugin_sdk.logical.request import Caller, Operation
+from vault_salesforce_contract.forwarding import LIFETIME_SECONDS
 from vault_salesforce_sidecar.doors.signed import SignedDoor
-
-NOW = int(time.time())
 
 
 @pytest.fixture
@@ -81,9 +84,10 @@ def test_each_claim_is_needed(door, plugin, missing):
     assert code in ("not_signed", "unknown_key")
 
 
-@pytest.mark.parametrize("times", [(NOW - 90, NOW - 60), (NOW + 60, NOW + 90)], ids=["over", "to come"])
-def test_a_signature_has_its_time(door, plugin, times):
-    issued, ends = times
+@pytest.mark.parametrize("issued", [-90, 60], ids=["over", "to come"])
+def test_a_signature_has_its_time(door, plugin, issued):
+    issued += int(time.time())
+    ends = issued + LIFETIME_SECONDS
     assert refused(door, *plugin.signed("update", "rotate/crm", iat=issued, exp=ends)) == (503, "clock_skew")
 
 
@@ -115,6 +119,36 @@ def test_no_other_algorithm_is_taken(door, plugin, algorithm):
     secret = None if algorithm == "none" else "a shared secret of more than thirty-two bytes"
     forged = jwt.encode(payload, secret, algorithm)
     assert refused(door, "POST", path, f"Bearer {forged}", body) == (401, "not_signed")
+
+
+def test_the_public_key_is_no_shared_secret(door, plugin):
+    _, path, header, body = plugin.signed("update", "rotate/crm")
+    public = plugin.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    payload = header.removeprefix("Bearer ").split(".")[1]
+    # PyJWT would not sign with a public key, an attacker would.
+    head = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
+    mac = hmac.digest(public, f"{head}.{payload}".encode(), "sha256")
+    forged = f"{head}.{payload}.{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    assert refused(door, "POST", path, f"Bearer {forged}", body) == (401, "not_signed")
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        ("aud", "two"),
+        ("iss", "another_accessor"),
+        ("path", "rotate/erp"),
+        ("operation", "create"),
+        ("digest", "0" * 64),
+    ],
+)
+def test_no_claim_can_be_altered_without_the_key(door, plugin, claim, value):
+    method, path, header, body = plugin.signed("update", "rotate/crm", {"wait": 0})
+    head, _, signature = header.removeprefix("Bearer ").split(".")
+    claims = jwt.decode(header.removeprefix("Bearer "), options={"verify_signature": False}) | {claim: value}
+    altered = urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    status, code = refused(door, method, path, f"Bearer {head}.{altered}.{signature}", body)
+    assert (status, code) in ((401, "not_signed"), (401, "unknown_key"))
 
 
 @pytest.mark.parametrize("body", [[], "text", 7])

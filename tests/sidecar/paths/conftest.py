@@ -115,6 +115,10 @@ class FakeEngine:
     def place(self):
         yield
 
+    def require_password_policy(self, name):
+        if name != "strong":
+            raise CallerError(f"Vault has no password policy {name!r}")
+
     def store_connection(self, name, config, version):
         self.connections.put(name, config, version)
 

@@ -48,6 +48,13 @@ def test_names_are_listed_with_where_they_log_in(engine, org):
     ("given", "sentence"),
     [
         ({}, "login_url is missing"),
+        ({"login_url": URL, "ca_cert": "Zürich"}, "ca_cert must be certificates"),
+        ({"login_url": URL, "allowed_hosts": [f"{'x' * 300}!"]}, r"'x{100}' is no host"),
+        ({"login_url": URL, "allowed_hosts": "x" * 300}, "is no host"),
+        ({"allowed_roles": "crm\x1b[2J"}, "allowed_roles must be patterns"),
+        ({"admin_may_rotate": "x" * 129}, "admin_may_rotate must be patterns"),
+        ({"auth_method": "password", "username": "admin"}, "username must be a login name"),
+        ({"auth_method": "password", "username": "a@example.com", "password": "p\nq"}, "password must be one line"),
         ({"login_url": URL, "auth_method": "password"}, "username is missing.*password is missing"),
         ({"login_url": URL, "username": "a@example.com"}, "username needs an auth_method"),
         ({"login_url": URL, "admin_may_rotate": "*"}, "admin_may_rotate needs an identity"),

@@ -60,7 +60,12 @@ def test_roles_are_listed_with_their_states_but_no_deleted_ones(engine, crm):
     [
         ({"config": "nowhere"}, 400, "no connection config/nowhere"),
         ({"username": "a b"}, 400, "username must be a login name"),
-        ({"username": "x" * 81}, 400, "username must be a login name"),
+        ({"username": f"{'x' * 69}@example.com"}, 400, "username must be a login name"),
+        ({"username": "crm"}, 400, "username must be a login name"),
+        ({"config": "../roles"}, 400, "config must be a name"),
+        ({"password": "right\nwrong"}, 400, "password must be one line.*line breaks in a file"),
+        ({"password_policy": "../../x"}, 400, "password_policy must be a name"),
+        ({"password_policy": "nope"}, 400, "no password policy 'nope'"),
         ({"rotation_period": "24h", "rotation_schedule": "0 3 * * *"}, 400, "either rotation_period or"),
         ({"rotation_period": "59s"}, 400, "rotation_period must be at least 60"),
         ({"rotation_schedule": "every day"}, 400, "not a cron expression"),
@@ -76,6 +81,13 @@ def test_a_wrong_role_is_refused_before_any_login(engine, org, given, status, se
         create(engine, **given)
     assert caught.value.status == status
     assert engine.handed_in.asked == []
+
+
+def test_a_password_policy_is_looked_for_when_it_is_named_and_not_again(engine, org):
+    create(engine, password_policy="strong")
+    engine.require_password_policy = None
+    engine.ask("update", "static-roles/erp", ttl="5m")
+    assert engine.roles.get("erp").record.password_policy == "strong"
 
 
 def test_a_connection_says_which_roles_may_use_it(engine):

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from vault_salesforce_sidecar.records.history_entry import MAX_ENTRIES, READING, HistoryEntry, dump, load, remembered
+from vault_salesforce_sidecar.records.history_entry import MAX_ENTRIES, REVEALED, HistoryEntry, dump, load, remembered
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -17,6 +17,12 @@ def test_a_rotation_that_goes_on_replaces_its_row():
     assert [(row.rotation_id, row.outcome) for row in rows] == [("r2", "settled"), ("r1", "")]
 
 
+def test_who_helped_a_rotation_on_has_a_row_beside_who_began_it():
+    began = HistoryEntry("r1", cause="manual", outcome="stuck", request_id="q1")
+    helped = HistoryEntry("r1", cause="unlock", outcome="settled", request_id="q2")
+    assert remembered((began,), helped) == (helped, began)
+
+
 def test_the_oldest_rows_fall_off():
     rows = ()
     for number in range(MAX_ENTRIES + 10):
@@ -28,7 +34,7 @@ def test_the_oldest_rows_fall_off():
 def test_each_reading_has_a_row_and_none_pushes_a_rotation_out():
     rows = (HistoryEntry("r1", cause="manual"),)
     for number in range(MAX_ENTRIES + 10):
-        rows = remembered(rows, HistoryEntry("r1", cause=READING, request_id=f"q{number}"))
+        rows = remembered(rows, HistoryEntry("r1", cause="reveal", outcome=REVEALED, request_id=f"q{number}"))
     assert len(rows) == MAX_ENTRIES + 1
     assert rows[-1] == HistoryEntry("r1", cause="manual")
     again = remembered(rows, HistoryEntry("r1", cause="manual", outcome="settled"))

@@ -28,6 +28,8 @@ class Stage:
         self.person = self.org.add(CRM, "Old-password-1", untrusted=untrusted)
         self.pushed: dict[str, Any] = {}
         self.plugin_away = False
+        self.changes = 0
+        self.announced: list[int] = []
         self.config = Config(
             login_url="https://acme.my.salesforce.example",
             allowed_roles=("*",),
@@ -61,7 +63,8 @@ class Stage:
             open_mailbox=lambda config: self.mailbox if config.mailbox else None,
             password_from_policy=lambda _: SecretStr("From-policy-1"),
             push=self._push,
-            changed=lambda: None,
+            changed=self._changed,
+            announced=self._announced,
             clock=self.clock,
             instance=instance,
         )
@@ -94,6 +97,13 @@ class Stage:
         """Whether what apps read logs in."""
         password, token = self.published["password"], self.published["security_token"]
         return password == self.person.password and token == (self.person.token if self.person.untrusted else "")
+
+    def _changed(self) -> int:
+        self.changes += 1
+        return self.changes
+
+    def _announced(self, number: int) -> None:
+        self.announced.append(number)
 
     def _push(self, role: str, credential: Any) -> None:
         if self.plugin_away:

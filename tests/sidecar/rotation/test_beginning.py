@@ -10,6 +10,7 @@ from stage import Stage
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError
+from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
 from vault_salesforce_sidecar.rotation.parts import open_account
 from vault_salesforce_sidecar.store import KvUnavailable
@@ -115,6 +116,35 @@ def test_one_that_is_queued_can_be_watched_at_once_and_is_begun_by_whoever_comes
     watched = rotations.rotate("crm", CALLER, rotation_id=forced.rotation_id)
     assert (watched.done, watched.version) == (True, 3)
     assert stage.person.changes == 2
+
+
+def test_one_that_is_queued_is_known_by_who_asked_for_it():
+    stage = Stage()
+    rotations, pool = late(stage)
+    rotations.rotate("crm", CALLER)
+    other = Caller(request_id="req-2", display_name="another", entity_id="ent-2", accessor="acc-2")
+    forced = rotations.rotate("crm", other, force=True)
+    pool.run()
+    pool.run()
+    row = rotations.history("crm")[0]
+    assert (row.rotation_id, row.cause) == (forced.rotation_id, "force")
+    assert (row.request_id, row.display_name, row.entity_id, row.accessor) == ("req-2", "another", "ent-2", "acc-2")
+
+
+@pytest.mark.parametrize(
+    ("caller", "told"),
+    [
+        (Caller(display_name="reader", request_id="req-2"), ("reader", "req-2")),
+        (Caller(), ("lease", "")),
+        (None, ("lease", "")),
+    ],
+)
+def test_a_leases_end_is_known_by_who_was_lent_it(caller, told):
+    stage = Stage()
+    rotations = stage.enrolled()
+    assert rotations.request("crm", "lease", 1, None, caller)
+    row = rotations.history("crm")[0]
+    assert (row.cause, row.display_name, row.request_id) == ("lease", *told)
 
 
 def test_one_that_is_queued_is_not_begun_twice():

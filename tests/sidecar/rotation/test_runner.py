@@ -34,6 +34,14 @@ def test_a_change_whose_answer_is_lost_is_found_by_the_record_and_proven(stage):
     assert stage.person.changes == 1
 
 
+def test_a_change_leaves_only_after_whoever_asks_is_told_to_wait(stage):
+    rotations = stage.enrolled()
+    told = []
+    script(stage, change=[lambda: told.append(stage.announced[-1] == stage.changes)])
+    assert rotate(stage, rotations).done
+    assert told == [True]
+
+
 def test_a_record_that_cannot_have_moved_yet_proves_nothing():
     """It counts whole seconds, and two changes may fall into one."""
     stage = Stage()

@@ -339,6 +339,14 @@ def test_unlock_clears_the_charges_and_lets_a_stuck_rotation_go_on():
     assert stage.is_live
 
 
+def test_unlock_for_a_user_who_is_not_the_roles_clears_nothing():
+    stage = Stage()
+    rotations = stage.enrolled()
+    with pytest.raises(CallerError, match="another user's"):
+        rotations.unlock("crm", CALLER, "somebody@example.com")
+    rotations.unlock("crm", CALLER, CRM.upper())
+
+
 def test_unlock_of_a_role_that_is_well_begins_nothing_and_of_one_in_hand_is_refused():
     stage = Stage()
     rotations = stage.enrolled()

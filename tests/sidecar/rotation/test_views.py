@@ -9,6 +9,7 @@ from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine
+from vault_salesforce_sidecar.rotation.foreign import KvFault
 from vault_salesforce_sidecar.rotation.machine import State
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
 from vault_salesforce_sidecar.rotation.views import RESET_PAGE, Outlook, RotationView, status_of
@@ -66,9 +67,55 @@ def test_a_mailed_token_that_was_refused_may_be_right_all_the_same(charges, next
     assert status_of(entry, outlook).next_step == next_step
 
 
+def test_a_new_password_that_was_accepted_is_not_said_to_have_been_tried_beside_the_old_one():
+    stuck = replace(ENTRY, state="stuck", reason=machine.NEITHER, fate="done", refused=("candidate", "current"))
+    accepted = status_of(stuck, OUTLOOK).reason
+    assert accepted.startswith("Salesforce took the new password, which does not log in")
+    tried = status_of(replace(stuck, fate="unknown"), OUTLOOK).reason
+    assert tried.startswith("Neither the old nor the new password logs in")
+
+
+@pytest.mark.parametrize(
+    ("entry", "role", "told"),
+    [
+        ({"state": "stuck", "reason": machine.NEITHER, "charges": 3}, {}, "In Setup, Users, see that it is not locked"),
+        ({"state": "stuck", "reason": machine.NEITHER, "charges": 3}, {"verify": "record"}, ""),
+        (
+            {"state": "stuck", "reason": machine.CURRENT_REFUSED},
+            {},
+            "now instead: vault write sf/resync/crm password=-",
+        ),
+        ({"state": "stuck", "reason": machine.CURRENT_REFUSED}, {"self_managed": False}, ""),
+        (
+            {"state": "awaiting_token", "reason": machine.TOKEN_MISSING},
+            {"security_token_from": "manual"},
+            "mails it to the user's address; hand it in. Where none comes: as that user",
+        ),
+        (
+            {"state": "awaiting_token", "reason": machine.TOKEN_MISSING},
+            {"security_token_from": "mailbox"},
+            "taken from the mailbox by itself; or hand it in. Where none comes: as that user",
+        ),
+    ],
+)
+def test_what_a_person_has_to_see_to_in_salesforce_is_said_before_the_next_step(entry, role, told):
+    status = status_of(replace(ENTRY, **entry), replace(OUTLOOK, role=replace(ROLE, **role)))
+    assert (told.lower() in status.reason.lower()) if told else ("Setup" not in status.reason), status.reason
+
+
+def test_what_is_wrong_in_kv_is_said_of_a_role_at_rest_and_of_none_that_is_stuck_already():
+    outlook = replace(OUTLOOK, kv_fault=KvFault("KV is wrong.", "mend it"))
+    told = status_of(ENTRY, outlook)
+    assert (told.state, told.reason, told.next_step) == ("stuck", "KV is wrong.", "mend it")
+    assert status_of(replace(ENTRY, state="stuck", reason=machine.NEITHER), outlook).next_step == ROTATE
+    assert status_of(replace(ENTRY, state="checking"), outlook).state == "rotating"
+
+
 def test_a_role_that_is_due_says_so_and_one_that_may_not_begin_names_the_field():
     due = replace(OUTLOOK, next_rotation=START)
-    assert status_of(ENTRY, due).state == "due"
+    begins = status_of(ENTRY, due)
+    assert (begins.state, begins.next_step) == ("due", "")
+    assert "begins by itself" in begins.reason
     parked = status_of(ENTRY, replace(due, gate="no mail has been seen"))
     assert parked.state == "parked"
     assert parked.next_step == "vault write sf/rotate/crm allow_security_token_wait=true"

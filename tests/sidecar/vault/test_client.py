@@ -1,5 +1,6 @@
 """Vault's client, against the real server."""
 
+import json
 import secrets
 import socket
 import threading
@@ -8,6 +9,7 @@ import pytest
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable
+from vault_salesforce_sidecar.vault import client
 from vault_salesforce_sidecar.vault.client import KvMount, Vault, VaultRefused
 
 
@@ -69,6 +71,15 @@ def test_a_destroyed_version_has_a_number_and_no_data(server, mount, kv):
     kv.write("a", {"n": 1}, 0)
     server.ask("PUT", f"{mount}/destroy/a", {"versions": [1]})
     assert (kv.read("a").data, kv.read("a").version) == (None, 1)
+
+
+def test_after_a_deletion_the_numbers_begin_again_so_that_a_sleepers_write_matches(server, mount, kv):
+    """Why nothing of ours is ever deleted: neither the deletion nor the sleeper's write is stopped by check-and-set."""
+    sleepers = kv.write("a", {"n": 1}, 0)
+    kv.write("a", {"n": 2}, sleepers)
+    server.ask("DELETE", f"{mount}/metadata/a")
+    assert kv.write("a", {"of": "somebody else"}, 0) == sleepers
+    assert kv.write("a", {"n": "the sleeper's"}, sleepers) == 2
 
 
 def test_metadata_made_before_the_first_version_counts_as_nothing_there(server, mount, kv):
@@ -134,8 +145,9 @@ def test_a_password_comes_from_the_named_policy(server, vault):
 
 
 def test_a_policy_that_is_not_there_is_named(vault):
-    with pytest.raises(KvUnavailable, match="nobody"):
+    with pytest.raises(VaultRefused, match=r"Vault has no password policy 'nobody'$") as caught:
         vault.password_from_policy("nobody")
+    assert caught.value.status == 404
 
 
 def test_any_path_is_written_and_answers_its_data(server, vault):
@@ -187,6 +199,64 @@ def _one_answer(text):
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     return f"http://127.0.0.1:{listener.getsockname()[1]}", seen
+
+
+def _standby(*answers):
+    """A server that answers one request after the other with a status and JSON; its address, and what it was sent."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    seen = []
+
+    def serve():
+        with listener:
+            for status, body in answers:
+                with listener.accept()[0] as connection:
+                    seen.append(connection.recv(65_536).split(b" ", 1)[0])
+                    text = json.dumps(body).encode()
+                    head = f"HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: {len(text)}\r\n\r\n"
+                    connection.sendall(head.encode() + text)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}", seen
+
+
+MISMATCH = (400, {"errors": ["check-and-set parameter did not match the current version"]})
+WRITTEN = (200, {"data": {"version": 3}})
+
+
+def _version(number):
+    return 200, {"data": {"data": {"n": number}, "metadata": {"version": number}}}
+
+
+def test_a_mismatch_at_a_standby_that_lags_is_not_believed(pool):
+    address, seen = _standby(MISMATCH, _version(1), MISMATCH, _version(2), WRITTEN)
+    assert Vault(pool, address).kv("kv").write("a", {"n": 3}, 2) == 3
+    assert len(seen) == 5
+
+
+def test_a_mismatch_is_believed_once_the_later_version_can_be_read(pool):
+    address, seen = _standby(MISMATCH, _version(2), MISMATCH, _version(3))
+    with pytest.raises(Conflict):
+        Vault(pool, address).kv("kv").write("a", {"n": 3}, 2)
+    assert len(seen) == 4
+
+
+def test_a_standby_that_goes_on_to_lag_is_no_conflict_and_nothing_older_is_read_from_it(pool, monkeypatch):
+    monkeypatch.setattr(client, "LAG_SECONDS", 0.0)
+    address, seen = _standby(WRITTEN, MISMATCH, _version(2), _version(2))
+    kv = Vault(pool, address).kv("kv")
+    kv.write("a", {"n": 3}, 2)
+    with pytest.raises(KvUnavailable, match="does not know the newest version"):
+        kv.write("a", {"n": 4}, 3)
+    with pytest.raises(KvUnavailable, match="does not know the newest version"):
+        kv.read("a")
+    assert len(seen) == 4
+
+
+def test_what_was_written_is_read_even_where_a_standby_does_not_know_it_yet(pool):
+    address, _ = _standby(WRITTEN, _version(2), _version(2), _version(3))
+    kv = Vault(pool, address).kv("kv")
+    kv.write("a", {"n": 3}, 2)
+    assert kv.read("a").version == 3
 
 
 @pytest.mark.parametrize(

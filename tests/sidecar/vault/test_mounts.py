@@ -38,3 +38,4 @@ def test_the_engines_mount_belongs_to_one_mount(vault, settings):
     assert mounts.faults(vault, settings) == []
     (fault,) = mounts.faults(vault, replace(settings, mount="other"))
     assert "belongs to the mount sf/" in fault
+    assert fault.endswith(f"vault kv patch -mount={settings.engine_kv_mount} -cas=1 owner mount=other")

@@ -1,7 +1,7 @@
 """The sidecar's own login at Vault: made, renewed at two thirds of its life, made anew when lost."""
 
 import threading
-from pathlib import Path
+from collections.abc import Callable
 
 import structlog
 
@@ -10,39 +10,48 @@ from vault_salesforce_sidecar.clock import Clock
 from vault_salesforce_sidecar.settings import Settings
 from vault_salesforce_sidecar.store import KvUnavailable
 from vault_salesforce_sidecar.vault.client import Token, Vault, VaultRefused
+from vault_salesforce_sidecar.vault.login import METHODS
+from vault_salesforce_sidecar.vault.login.credential import CredentialMissing
 
 log = structlog.get_logger(__name__)
 
 RENEW_AT = 2 / 3
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 15.0
-# Vault locks an AppRole after five refused logins in a quarter of an hour, for all sidecars that share it.
-REFUSED_WAIT_SECONDS = 900.0
-FILE_WAIT_SECONDS = 5.0  # how soon a new SecretID in its file is noticed
+FILE_WAIT_SECONDS = 5.0  # how soon a new credential in its file is noticed
 IDLE_SECONDS = 3600.0  # a token without an end asks for nothing
 PROBE_SECONDS = 10.0  # least time between two looks at whether the token still lives
-
-
-class CredentialMissing(Exception):  # noqa: N818 - what the operator has to mend
-    """The file with the credential cannot be read, or is empty."""
+_REMEDIES = {
+    "approle": "see that its RoleID is right, and give it a new SecretID",
+    "jwt": "see what the role binds, and that the token in its file is still valid",
+    "kubernetes": "see which service accounts and audience the role binds, and that Vault reaches the Kubernetes API",
+    "token": "give it a new token",
+}
 
 
 class Login:
     """Keeps `vault` logged in, from one thread.
+
+    Args:
+        logged_in: Called after each login.
 
     Attributes:
         reason: Why there is no login now; None while there is one.
         logged_in: Set while there is one.
     """
 
-    def __init__(self, vault: Vault, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, vault: Vault, settings: Settings, clock: Clock, *, logged_in: Callable[[], None] = lambda: None
+    ) -> None:
         self.reason: str | None = "not yet logged in to Vault"
         self.logged_in = threading.Event()
-        self._vault, self._settings, self._clock = vault, settings, clock
+        self._vault, self._clock, self._tell = vault, clock, logged_in
+        self._name = settings.auth_method
+        self._method = METHODS[settings.auth_method](settings, vault)
         self._stopping = threading.Event()
         self._wakened = threading.Event()
         self._token: Token | None = None
         self._renew_at = 0.0
-        self._refused: tuple[SecretStr, float] | None = None
+        self._refused = SecretStr(""), float("-inf")  # the credential, and when
         self._probed_at = float("-inf")
         self._doubted = False
         self._thread = threading.Thread(target=self._run, name="vault-login", daemon=True)
@@ -73,13 +82,15 @@ class Login:
                 self._took(self._log_in())
                 self.reason = None
                 self.logged_in.set()
-                log.info("vault_logged_in", auth_method=self._settings.auth_method)
+                log.info("vault_logged_in", auth_method=self._name)
+                self._tell()
             return self._pause()
         except CredentialMissing as exc:
             return self._without(str(exc))
         except VaultRefused as exc:
-            log.warning("vault_login_refused", reason=exc.sentence)
-            return self._without(f"{exc.sentence}; give the sidecar a credential that is valid")
+            said = "; ".join(exc.errors) or exc.sentence
+            log.warning("vault_login_refused", auth_method=self._name, reason=said)
+            return self._without(f"Vault refused the sidecar's login by {self._name} ({said}): {_REMEDIES[self._name]}")
 
     def _run(self) -> None:
         wait = FIRST_WAIT_SECONDS
@@ -98,25 +109,13 @@ class Login:
             self._wakened.clear()
 
     def _log_in(self) -> Token:
-        settings = self._settings
-        by_token = settings.auth_method == "token"
-        given, file = (
-            (settings.vault_token, settings.vault_token_file)
-            if by_token
-            else (settings.secret_id, settings.secret_id_file)
-        )
-        credential = _from_file(file) if file else given
-        if not (credential.reveal().isascii() and credential.reveal().isprintable()):
-            # A header cannot carry it, and the error of whoever tried would show it.
-            raise CredentialMissing("the credential holds characters that none has")
+        credential = self._method.credential()
         now = self._clock.monotonic()
-        if self._refused and self._refused[0] == credential and now - self._refused[1] < REFUSED_WAIT_SECONDS:
+        refused, when = self._refused
+        if refused == credential and now - when < self._method.patience_seconds:
             raise CredentialMissing(self.reason or "Vault refused the sidecar's credential")
         try:
-            if by_token:
-                self._vault.use(credential)
-                return self._vault.look_up(credential)
-            return self._vault.log_in_with_approle(settings.auth_mount, settings.role_id, credential)
+            return self._method.log_in(credential)
         except VaultRefused:
             self._refused = credential, now
             raise
@@ -156,13 +155,3 @@ class Login:
         self.reason = reason
         self.logged_in.clear()
         return FILE_WAIT_SECONDS
-
-
-def _from_file(path: str) -> SecretStr:
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CredentialMissing(f"{path} cannot be read: {getattr(exc, 'strerror', None) or 'not a text'}") from None
-    if not text:
-        raise CredentialMissing(f"{path} is empty")
-    return SecretStr(text)

@@ -1,72 +1,21 @@
 """The sidecar's own login, against the real server and a clock of the test's own."""
 
-import secrets
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
+from vault_plugin_sdk.framework.fields import declared
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_salesforce_sidecar.settings import from_environ
+from vault_salesforce_sidecar.settings import Settings
 from vault_salesforce_sidecar.store import KvUnavailable
 from vault_salesforce_sidecar.vault.client import Token, Vault, VaultRefused
-from vault_salesforce_sidecar.vault.login import Login
-
-POLICY = """
-path "auth/token/lookup-self" { capabilities = ["read"] }
-path "auth/token/renew-self" { capabilities = ["update"] }
-"""
-
-
-class ManualClock:
-    """A clock that stands still until it is told."""
-
-    def __init__(self):
-        self.seconds = 1_000.0
-
-    def now(self):
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def monotonic(self):
-        return self.seconds
-
-    def wait(self, event, seconds):
-        return event.wait(min(seconds, 0.05))
+from vault_salesforce_sidecar.vault.login import METHODS
+from vault_salesforce_sidecar.vault.login.keeper import _REMEDIES, Login
 
 
 @pytest.fixture
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture
-def approle(server):
-    """A role that gives tokens of 60 s, at a mount of its own: (mount, RoleID, SecretID)."""
-    mount = f"approle-{secrets.token_hex(3)}"
-    server.ask("POST", f"sys/auth/{mount}", {"type": "approle"})
-    server.ask("PUT", f"sys/policies/acl/{mount}", {"policy": POLICY})
-    role = f"auth/{mount}/role/side"
-    server.ask("POST", role, {"token_policies": [mount], "token_ttl": "60s", "token_no_default_policy": True})
-    role_id = server.ask("GET", f"{role}/role-id")["data"]["role_id"]
-    return mount, role_id, server.ask("POST", f"{role}/secret-id", {})["data"]["secret_id"]
-
-
-@pytest.fixture
-def settings(server, approle):
-    mount, role_id, secret_id = approle
-    environ = {
-        "VAULT_SALESFORCE_VAULT_ADDR": server.addr,
-        "VAULT_SALESFORCE_AUTH_MOUNT": mount,
-        "VAULT_SALESFORCE_ROLE_ID": role_id,
-        "VAULT_SALESFORCE_SECRET_ID": secret_id,
-    }
-    return from_environ(environ, "host")
-
-
-@pytest.fixture
-def fresh(server, pool):
-    """A client that is not logged in."""
-    return Vault(pool, server.addr)
+def settings(told, approle):
+    return told(auth_mount=approle.mount, role_id=approle.role_id, secret_id=approle.secret_id())
 
 
 def is_logged_in(vault):
@@ -122,8 +71,8 @@ def test_a_token_that_cannot_be_renewed_is_replaced_in_time(server, pool, settin
     issued = []
 
     class Batch(Vault):
-        def log_in_with_approle(self, mount, role_id, secret_id):
-            issued.append(super().log_in_with_approle(mount, role_id, secret_id))
+        def log_in(self, mount, **given):
+            issued.append(super().log_in(mount, **given))
             return replace(issued[-1], renewable=False)
 
     login = Login(Batch(pool, server.addr), settings, clock)
@@ -139,9 +88,9 @@ def test_a_refused_secret_id_is_not_tried_again_until_it_is_replaced(server, poo
     tries = []
 
     class Counting(Vault):
-        def log_in_with_approle(self, mount, role_id, secret_id):
-            tries.append(secret_id)
-            return super().log_in_with_approle(mount, role_id, secret_id)
+        def log_in(self, mount, **given):
+            tries.append(given["secret_id"])
+            return super().log_in(mount, **given)
 
     from_file = replace(settings, secret_id=SecretStr(""), secret_id_file=str(file))
     login = Login(Counting(pool, server.addr), from_file, clock)
@@ -204,3 +153,16 @@ def test_a_credential_that_no_header_can_carry_is_a_reason_and_not_shown(fresh, 
     login.step()
     assert "characters" in login.reason
     assert "hvs" not in login.reason
+
+
+def test_each_login_is_told_of(fresh, settings, clock):
+    told = []
+    login = Login(fresh, settings, clock, logged_in=lambda: told.append(login.logged_in.is_set()))
+    login.step()
+    clock.seconds += 41
+    login.step()  # a renewal is none
+    assert told == [True]
+
+
+def test_every_method_of_the_settings_is_in_the_table_and_has_a_remedy():
+    assert set(METHODS) == set(declared(Settings)["auth_method"].choices) == set(_REMEDIES)
