@@ -1,5 +1,6 @@
 """`docs/reference/paths.md`, made from the table of paths: `python -m vault_salesforce.reference` writes it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 
@@ -20,6 +21,7 @@ same.
 Durations are seconds, or text such as `24h`; lists are lists, or text with commas. A field that a path does not have is
 refused, with the nearest name that it has. Secrets are written and never read back.
 """
+_MEANING = re.compile(r"(\w+) {2,}(.+)")
 _ORDER = (Operation.CREATE, Operation.UPDATE, Operation.READ, Operation.DELETE, Operation.LIST)
 
 
@@ -34,7 +36,11 @@ def document() -> str:
 def _section(who: str, path: Path) -> Iterator[str]:
     description = path.description
     yield f"## `{_title(description.pattern)}`\n"
-    yield _shown(" ".join(f"{description.help} {description.detail}".split())) + "\n"
+    yield _shown(description.help) + "\n"
+    for paragraph in filter(None, description.detail.strip().split("\n\n")):
+        yield _shown(_paragraph(paragraph)) + "\n"
+    if description.examples:
+        yield "```console\n" + "\n".join(f"$ {line}" for line in description.examples) + "\n```\n"
     operations = ", ".join(operation.value for operation in _ORDER if path.handler(operation))
     yield f"Operations: {operations}. Answered by {who}.\n"
     for title, fields in (("field", description.fields), ("parameter of a read", description.query)):
@@ -69,9 +75,18 @@ def _default(item: Field) -> str:
     return f"`{value}`"
 
 
+def _paragraph(text: str) -> str:
+    """One line, or a list where the lines are words with what they mean."""
+    meanings = [_MEANING.fullmatch(line) for line in text.splitlines()]
+    if not all(meanings):
+        return " ".join(text.split())
+    return "\n".join(f"- `{found[1]}`: {found[2]}" for found in meanings if found)
+
+
 def _shown(text: str) -> str:
-    """Text in which nothing is taken for HTML or ends a cell."""
-    return text.replace("<", "&lt;").replace("|", "\\|")
+    """Text in which nothing is taken for HTML or ends a cell; between backticks only the latter can be."""
+    parts = text.replace("|", "\\|").split("`")
+    return "`".join(part if at % 2 else part.replace("<", "&lt;") for at, part in enumerate(parts))
 
 
 def _title(pattern: str) -> str:

@@ -33,6 +33,21 @@ def test_the_next_read_after_the_plugin_was_killed_answers(product, stack):
     assert product.rotate(account).data["done"] is True
 
 
+def test_a_rotation_in_flight_when_the_plugin_is_killed_is_one_rotation(product, stack, hook):
+    """The server may send the request to its next process once more: with the same id, by which it joins the first."""
+    account = product.account()
+    hook.act = lambda _: [os.kill(plugin, signal.SIGKILL) for plugin in children(stack.vault.part.pid)]
+    product.misbehave(account, hook_url={"url": hook.url, "times": 1})
+    asked = product.rotate_meanwhile(account)
+    assert hook.called.wait(20)
+    answer = asked.result()
+    assert answer.status == 500 or answer.data["version"] == 2, answer
+    product.until(lambda: product.version(account) == 2, "version 2")
+    product.until(lambda: product.status(account)["state"] == "ok", "rest")
+    assert product.counted(account)["password_changes"] == 1
+    assert product.is_live(account)
+
+
 @pytest.fixture
 def no_sidecar(stack):
     stack.sidecar.stop()

@@ -31,14 +31,14 @@ MEMBERS = {
 class Dev:
     """The command in a process of its own, with a home and a place for temporary files that start out empty."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         self.home, self.temporary = directory / "home", directory / "tmp"
-        self.home.mkdir()
-        self.temporary.mkdir()
+        self.home.mkdir(exist_ok=True)
+        self.temporary.mkdir(exist_ok=True)
         self.errors = directory / "errors"
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                (sys.executable, "-m", "vault_salesforce", "dev", "--json"),
+                (sys.executable, "-m", "vault_salesforce", "dev", "--json", *options),
                 env={"PATH": os.environ["PATH"], "HOME": str(self.home), "TMPDIR": str(self.temporary)},
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
@@ -135,9 +135,35 @@ def test_a_request_to_end_leaves_nothing_behind(dev):
     assert list(dev.temporary.iterdir()) == []
 
 
-def test_its_parts_die_with_it():
-    with tempfile.TemporaryDirectory() as directory:
-        dev = Dev(Path(directory))
-        assert dev.processes()
-        dev.end(signal.SIGKILL)
-        until(lambda: not dev.processes(), "the end of every process")
+def test_its_parts_die_with_it_and_what_it_left_goes_with_the_next_start(place):
+    dev = Dev(place)
+    assert dev.processes()
+    dev.end(signal.SIGKILL)
+    until(lambda: not dev.processes(), "the end of every process")
+    (left,) = dev.temporary.iterdir()
+    again = Dev(place, "--nodes", "3", "--sidecars", "2")
+    try:
+        assert not left.exists()
+        is_a_cluster(again)
+    finally:
+        assert again.end(signal.SIGTERM) == 0
+    until(lambda: not again.processes(), "the end of every process")
+    assert list(place.joinpath("tmp").iterdir()) == []
+
+
+def is_a_cluster(dev):
+    assert set(dev.said) == MEMBERS | {"nodes", "sidecars"}
+    nodes, sidecars = dev.said["nodes"], dev.said["sidecars"]
+    assert (len(nodes), len(sidecars)) == (3, 2)
+    assert nodes[0] == {"address": dev.said["vault_addr"], "pid": dev.said["pids"]["vault"]}
+    assert sidecars[0] == {"url": dev.said["sidecar_url"], "pid": dev.said["pids"]["sidecar"]}
+    for part in nodes + sidecars:
+        assert os.getpgid(part["pid"]) == part["pid"]
+    assert dev.rotate()
+    before = dev.version()
+    os.killpg(nodes[0]["pid"], signal.SIGKILL)  # the leader
+    os.killpg(sidecars[1]["pid"], signal.SIGKILL)
+    for part in ("vault", "sidecar-2"):
+        until(lambda part=part: f"{part} was ended by SIGKILL" in dev.errors.read_text(), "the notice on stderr")
+    until(dev.rotate, "a rotation after the restart", within_seconds=60)
+    until(lambda: dev.version() > before, "a new version")

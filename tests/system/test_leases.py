@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import Product
+from product import Product
 
 from vault_salesforce.dev.rest import Refused
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import Product
+from product import Product
 
 from vault_salesforce.dev import setup
 from vault_salesforce.dev.setup import AppRole, Mounts

@@ -251,6 +251,48 @@ def test_a_registration_that_names_another_version_is_refused(bao):
     assert mounted["running_plugin_version"] == VERSION
 
 
+FAILING = f"""
+import runpy
+
+import vault_plugin_sdk.wire.ownership as ownership
+import vault_plugin_sdk.wire.process as process
+from vault_plugin_sdk.wire.methods import RpcError, Status, Unary
+from vault_plugin_sdk.wire.proto import go_plugin_pb2 as go_plugin
+
+ownership.UNCLAIMED_SECONDS = 1.0
+methods = process._methods
+
+
+async def fail(*_):
+    raise RpcError(Status.INTERNAL, "a fault of this plugin")
+
+
+def failing(*given):
+    row = Unary(fail, go_plugin.Nothing, go_plugin.MultiplexingSupportResponse)
+    return methods(*given) | {{"/pluginutil.multiplexing.PluginMultiplexing/MultiplexingSupport": row}}
+
+
+process._methods = failing
+runpy.run_path({str(EXAMPLE)!r}, run_name="__main__")
+"""
+
+
+def test_a_first_attempt_that_fails_is_what_the_operator_reads_and_its_process_ends(bao, tmp_path):
+    """The server keeps the connection to that process, and tries again with the protocol of long ago."""
+    program, others = tmp_path / "failing.py", bao.plugin_pids()
+    program.write_text(FAILING)
+    assert bao.register("failing", program, "").status == 204  # a file that fails is registered all the same
+
+    refused = bao.call("POST", "sys/mounts/failing", {"type": "failing"})
+
+    assert refused.status == 400
+    first, second, _ = refused.body["errors"][0].partition("Unrecognized remote plugin message")
+    assert "a fault of this plugin" in first
+    assert second
+    assert "if an attempt with 5 came before this one, its error is the one to mend" in bao.log.read_text()
+    assert bao.eventually(lambda: bao.plugin_pids() == others)
+
+
 def test_nothing_that_is_printed_or_logged_brings_the_server_down(own):
     own.mount("ex", NAME)
     fatal = json.dumps({"@message": 5, "@level": {}, "@timestamp": []})

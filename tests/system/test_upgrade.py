@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import releases
-from conftest import Product
+from product import Product
 
 from vault_salesforce.dev.openbao import BAO
 from vault_salesforce_plugin import __version__

@@ -9,7 +9,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
 
-class _ToOrg(HTTPAdapter):
+class ToOrg(HTTPAdapter):
     """Takes what is meant for a host of Salesforce's to the org of the stack: the path stays, the place changes."""
 
     def __init__(self, url: str) -> None:
@@ -40,7 +40,7 @@ def log_in(org_url: str, username: str, password: str, security_token: str) -> s
     """
     with requests.Session() as session:
         session.trust_env = False
-        session.mount("https://", _ToOrg(org_url))
+        session.mount("https://", ToOrg(org_url))
         try:
             org = Salesforce(username=username, password=password, security_token=security_token, session=session)
         except SalesforceAuthenticationFailed:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vault_salesforce.dev.part import Part, PartFailed, Program
+from vault_salesforce.dev.part import Part, PartFailed, Program, at_once
 from vault_salesforce.dev.waiting import until
 
 # Says that it runs, and then waits; with a child that would outlive it.
@@ -147,3 +147,19 @@ def test_a_part_dies_with_the_process_that_started_it(tmp_path):
         pid = int(process.stdout.readline())
         process.kill()
     until(lambda: not alive(pid), "the end of the part")
+
+
+def test_several_are_ended_at_once_and_what_one_of_them_raised_is_told_after_all_have_ended():
+    meeting, ended = threading.Barrier(2, timeout=5), []
+
+    def end():
+        meeting.wait()
+        ended.append("one")
+
+    def fail():
+        meeting.wait()
+        raise OSError("a fault")
+
+    with pytest.raises(OSError, match="a fault"):
+        at_once([fail, end])
+    assert ended == ["one"]

@@ -14,7 +14,7 @@ from servers import NEWEST
 from vault_salesforce.policy import policy
 
 if TYPE_CHECKING:
-    from conftest import Account, Product
+    from product import Account, Product
 
 INTERVAL_SECONDS = 1
 SHORTEST_TTL_SECONDS = 5
