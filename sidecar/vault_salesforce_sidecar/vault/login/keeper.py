@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 RENEW_AT = 2 / 3
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 15.0
+# A standby learns what was written elsewhere some 0.2 s later, and refuses a credential that was just made.
+SECOND_LOOK_SECONDS = 2.0
 FILE_WAIT_SECONDS = 5.0  # how soon a new credential in its file is noticed
 IDLE_SECONDS = 3600.0  # a token without an end asks for nothing
 PROBE_SECONDS = 10.0  # least time between two looks at whether the token still lives
@@ -52,6 +54,7 @@ class Login:
         self._token: Token | None = None
         self._renew_at = 0.0
         self._refused = SecretStr(""), float("-inf")  # the credential, and when
+        self._refusals = 0  # of that credential
         self._probed_at = float("-inf")
         self._doubted = False
         self._thread = threading.Thread(target=self._run, name="vault-login", daemon=True)
@@ -90,7 +93,8 @@ class Login:
         except VaultRefused as exc:
             said = "; ".join(exc.errors) or exc.sentence
             log.warning("vault_login_refused", auth_method=self._name, reason=said)
-            return self._without(f"Vault refused the sidecar's login by {self._name} ({said}): {_REMEDIES[self._name]}")
+            self._without(f"Vault refused the sidecar's login by {self._name} ({said}): {_REMEDIES[self._name]}")
+            return SECOND_LOOK_SECONDS if self._refusals == 1 else FILE_WAIT_SECONDS
 
     def _run(self) -> None:
         wait = FIRST_WAIT_SECONDS
@@ -99,6 +103,8 @@ class Login:
                 pause = self.step()
                 wait = FIRST_WAIT_SECONDS
             except KvUnavailable as exc:
+                if wait == FIRST_WAIT_SECONDS:
+                    log.warning("vault_away", reason=exc.sentence)
                 if self._token is None:
                     self.reason = exc.sentence
                 pause, wait = wait, min(wait * 2, LONGEST_WAIT_SECONDS)
@@ -112,12 +118,15 @@ class Login:
         credential = self._method.credential()
         now = self._clock.monotonic()
         refused, when = self._refused
-        if refused == credential and now - when < self._method.patience_seconds:
+        if refused != credential:
+            self._refusals = 0
+        elif self._refusals > 1 and now - when < self._method.patience_seconds:
             raise CredentialMissing(self.reason or "Vault refused the sidecar's credential")
         try:
             return self._method.log_in(credential)
         except VaultRefused:
             self._refused = credential, now
+            self._refusals += 1
             raise
 
     def _ends(self, token: Token) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -26,7 +27,12 @@ class WrappedSecretId:
 
     A wrapping token gives what it wraps to one caller alone. So what came out is kept; and a token that gives nothing
     any more was unwrapped by somebody else, unless its time is over: that is said aloud.
+
+    Attributes:
+        lag_seconds: How long a standby may not know of a token that was just made at another node.
     """
+
+    lag_seconds = 1.0
 
     def __init__(self, settings: Settings, vault: Vault) -> None:
         self._settings, self._vault = settings, vault
@@ -55,7 +61,7 @@ class WrappedSecretId:
             return SecretStr(kept[_SECRET_ID])
         if digest not in self._refused:
             try:
-                self._check_origin(token)
+                self._check_origin(self._made_at(token), digest)
                 # Before it: where nothing can be kept nothing may be unwrapped, and a crash after it is to be known.
                 self._write({**kept, _TRIED: digest})
                 secret_id = SecretStr(str(self._vault.unwrap(token)["secret_id"]))
@@ -73,13 +79,19 @@ class WrappedSecretId:
         file = self._settings.wrapped_secret_id_file
         return check(from_file(file) if file else self._settings.wrapped_secret_id)
 
-    def _check_origin(self, token: SecretStr) -> None:
+    def _made_at(self, token: SecretStr) -> str:
+        try:
+            about = self._vault.look_up_wrapping(token)
+        except VaultRefused:
+            threading.Event().wait(self.lag_seconds)
+            about = self._vault.look_up_wrapping(token)
+        return str(about.get("creation_path", ""))
+
+    def _check_origin(self, origin: str, digest: str) -> None:
         """Anybody can wrap something of his own, and put it in the place of what he took. Raises: CredentialMissing."""
         settings = self._settings
-        origin = str(self._vault.look_up_wrapping(token).get("creation_path", ""))
         role = re.escape(settings.auth_role) or "[^/]+"
         if not re.fullmatch(f"auth/{re.escape(settings.auth_mount)}/role/{role}/secret-id", origin):
-            digest = hashlib.sha256(token.reveal().encode()).hexdigest()
             self._refuse(
                 digest,
                 f"the wrapping token was made at {origin!r}, not at "

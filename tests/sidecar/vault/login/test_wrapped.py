@@ -8,10 +8,10 @@ import structlog
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.store import KvUnavailable
-from vault_salesforce_sidecar.vault.client import Vault
+from vault_salesforce_sidecar.vault.client import Vault, VaultRefused
 from vault_salesforce_sidecar.vault.login.approle import AppRole
 from vault_salesforce_sidecar.vault.login.credential import CredentialMissing
-from vault_salesforce_sidecar.vault.login.wrapped import FILE_NAME
+from vault_salesforce_sidecar.vault.login.wrapped import FILE_NAME, WrappedSecretId
 
 
 class Delivery:
@@ -41,6 +41,11 @@ class Delivery:
         with structlog.testing.capture_logs() as logged, pytest.raises(CredentialMissing) as refused:
             self.start(**more).credential()
         return str(refused.value), [line for line in logged if line["log_level"] == "error"]
+
+
+@pytest.fixture(autouse=True)
+def _no_standbys(monkeypatch):
+    monkeypatch.setattr(WrappedSecretId, "lag_seconds", 0.0)
 
 
 @pytest.fixture
@@ -167,6 +172,22 @@ def test_an_answer_that_was_lost_is_known_as_our_own(delivery):
     assert "an attempt of this sidecar was cut off" in delivery.refused()[0]
     delivery.deliver()
     assert logs_in(delivery.start())
+
+
+def test_a_standby_that_does_not_know_the_token_yet_is_asked_once_more_before_the_alarm(delivery):
+    class Behind(Vault):
+        behind = True
+
+        def look_up_wrapping(self, token: SecretStr):
+            if self.behind:
+                self.behind = False
+                raise VaultRefused("wrapping token is not valid", None, 400, ())
+            return super().look_up_wrapping(token)
+
+    delivery.deliver()
+    with structlog.testing.capture_logs() as logged:
+        assert logs_in(delivery.start(Behind))
+    assert [line["event"] for line in logged] == ["secret_id_unwrapped"]
 
 
 def test_a_spoilt_file_is_as_if_there_were_none(delivery):
