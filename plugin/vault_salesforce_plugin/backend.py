@@ -18,6 +18,12 @@ everything else on to the sidecar.
 
 A lease is on one version, and its `ttl` bounds how long a holder may keep an old one. When the last lease on the
 current version ends, the version is due: the password does not outlive the leases that knew it.
+
+To begin: write config/<name>, then static-roles/<name>, then rotate/<role>; read static-creds/<role> or creds/<role>.
+When something is wrong, read status/<role>: it names the next step. `vault path-help` of a path shows how it is asked.
+
+Durations are seconds, or text such as 24h; lists are lists, or text with commas. A field's value `-` is typed, `@file`
+read from a file. Secrets are written and never read back, but by credentials and reveal/<role>.
 """
 
 PATHS = (static_creds.PATH, creds.PATH, version.PATH, info.PATH, sidecar.PATH, published.PATH)

@@ -151,7 +151,7 @@ class Credentials:
 
 
 def hinted(credential: PublishedCredential, now: datetime) -> dict[str, Any]:
-    """What a reader without a lease gets: the same between two reads of one version, but for `ttl` where the role asks for it.
+    """What a reader without a lease gets: it stays the same within a version, but for a `ttl` that the role asks for.
 
     Args:
         credential: What is held.

@@ -62,6 +62,9 @@ def test_an_engine_serves_storage_leases_errors_and_help(bao):
     assert bao.call("GET", "ex/transient-error").body["retry_after_seconds"] == 3
     broken = bao.call("GET", "ex/bug")
     assert (broken.status, list(broken.body)) == (500, ["errors"])
+    incident = broken.body["errors"][0].split()[2].rstrip(":")
+    (line,) = [line for line in bao.log.read_text().splitlines() if f"incident={incident}" in line]
+    assert "[ERROR]" in line
     accepted = bao.call("GET", "ex/accepted")
     assert (accepted.status, accepted.body) == (202, {"state": "rotating"})
     assert bao.call("POST", "ex/kv/one/a", {"x": "y" * 2_000_000}).status == 400

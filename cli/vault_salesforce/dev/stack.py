@@ -38,6 +38,7 @@ class Stack:
         nodes: How many nodes the server has.
         sidecars: How many sidecars there are.
         further: More of each server's configuration.
+        editable: The plugin may be edited and reloaded: its launcher does not check what it loads.
 
     Attributes:
         cluster: The server; `vault` is its first node.
@@ -53,8 +54,10 @@ class Stack:
         nodes: int = 1,
         sidecars: int = 1,
         further: str = "",
+        editable: bool = False,
     ) -> None:
         self.mounts = Mounts()
+        self._editable = editable
         self._place = Place()
         self.directory = self._place.path
         environment = self._environment()
@@ -79,8 +82,7 @@ class Stack:
         self.cluster.start()
         vault = self.vault.api(self.vault.root_token)
         setup.mount_kv(vault, self.mounts)
-        # Unchecked: whoever works on the plugin edits it and reloads.
-        setup.mount_engine(vault, self.mounts, install.install(self.vault.plugins, checked=False))
+        setup.mount_engine(vault, self.mounts, install.install(self.vault.plugins, checked=not self._editable))
         login = setup.sidecar_login(vault, self.mounts)
         for sidecar in self.sidecars:
             sidecar.start(self.cluster.addresses, self.mounts, login, self.orgsim.mail)
@@ -184,7 +186,7 @@ def keep(*, as_json: bool, nodes: int = 1, sidecars: int = 1) -> None:
     def tell(sentence: str) -> None:
         click.echo(sentence, err=True)
 
-    with leaving_on_signals(meant=True), Stack(tell, nodes=nodes, sidecars=sidecars) as stack:
+    with leaving_on_signals(meant=True), Stack(tell, nodes=nodes, sidecars=sidecars, editable=True) as stack:
         try:
             stack.start()
         except FAILURES as exc:

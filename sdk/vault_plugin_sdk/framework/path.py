@@ -1,7 +1,7 @@
 """Paths: what they are called, which fields and operations they have, and who answers. PURE."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http import HTTPStatus
@@ -33,7 +33,8 @@ class Description:
         fields: Fields of its writes, without the names in the pattern; an unknown one is refused.
         tolerant: An unknown field is left out with a warning: for writers that may be of another release.
         query: Parameters of its reads, lists and deletes; an unknown one is a warning.
-        detail: Further text for path-help.
+        detail: Further text for path-help: what to know, and what to do next.
+        examples: Command lines for path-help, as somebody would type them.
         operations: What may be asked of it, for OpenAPI where somebody else has the handlers; empty leaves it to them.
     """
 
@@ -42,6 +43,7 @@ class Description:
     fields: Mapping[str, Field] = field(default_factory=dict)
     query: Mapping[str, Field] = field(default_factory=dict)
     detail: str = ""
+    examples: Sequence[str] = ()
     operations: Collection[Operation] = ()
     tolerant: bool = False
 

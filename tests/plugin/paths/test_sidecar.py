@@ -160,6 +160,22 @@ async def test_a_due_mark_names_who_was_lent_the_lease_that_ended_and_info_does_
     assert "acc-1" not in str((await plugin.ask("read", "info")).data)
 
 
+async def test_a_registration_and_a_refusal_are_logged_once_each(plugin, caplog):
+    caplog.set_level("INFO", "vault_salesforce_plugin.sidecars")
+    await plugin.start()
+    for _ in range(3):
+        await plugin.register()
+    told = [(record.levelname, record.getMessage(), record.instance) for record in caplog.records]
+    assert told == [("INFO", "a sidecar registered", "one")]
+    caplog.clear()
+    for _ in range(3):
+        with pytest.raises(OperatorError):
+            await plugin.register(contract=CONTRACT + 1)
+    await plugin.register()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert f"speaks contract {CONTRACT + 1}" in caplog.records[0].reason
+
+
 async def test_the_name_belongs_to_the_entity_that_wrote_it_first(plugin):
     await plugin.start()
     from_one = Caller(entity_id="e-one")

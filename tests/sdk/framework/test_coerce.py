@@ -134,6 +134,8 @@ def test_a_client_may_write_it_so(kind, given, expected):
         (Kind.TIME, True),
         (Kind.TIME, 10**18),
         (Kind.TIME, "0001-01-01T00:00:00+05:00"),
+        (Kind.TIME, "2030-01-31T09:00:00Z\0"),
+        (Kind.TIME, "2030-01-31\x0009:00:00Z"),
     ],
 )
 def test_anything_else_is_refused(kind, value):

@@ -16,13 +16,21 @@ ROLE = Description(
     },
     query={"brief": Field(BOOLEAN, "Say less.", default=False)},
     detail="More.",
+    examples=("vault read engine/roles/crm",),
 )
 INFO = Description("info", help="Info.")
 
 
 def test_a_paths_help_tells_its_fields_with_kind_choices_and_default():
     text = path_help(ROLE)
-    for part in ("roles/{name}", "A role.", "More.", "## FIELDS", "kind (string, a | b, required, set once)"):
+    for part in (
+        "roles/{name}",
+        "A role.",
+        "More.",
+        "    $ vault read engine/roles/crm",
+        "## FIELDS",
+        "kind (string, a | b, required, set once)",
+    ):
         assert part in text
     assert "on (boolean, default true)" in text
     assert "## PARAMETERS OF A READ" in text
@@ -32,7 +40,7 @@ def test_fields_of_a_record_tell_what_a_new_one_has():
     @dataclass(frozen=True)
     class Role:
         username: str = field(TEXT, "Whose.", immutable=True)
-        ttl: int = field(DURATION, "How long.", default=600)
+        ttl: int = field(DURATION, "How long.", default=600, minimum=5, maximum=3600)
         on: bool = field(BOOLEAN, "Whether it is on.", default=False)
         hosts: tuple[str, ...] = field(LIST, "Where.", default=())
         password: SecretStr = field(SECRET, "Its password.", default=SecretStr("hunter2"))
@@ -40,7 +48,7 @@ def test_fields_of_a_record_tell_what_a_new_one_has():
     text = path_help(Description("roles/{name}", help="A role.", fields=fields_of(Role)))
     for part in (
         "username (string, required at first, set once)",
-        "ttl (duration, default 600)",
+        "ttl (duration, default 600 s, at least 5 s, at most 3600 s)",
         "on (boolean, default false)",
         "hosts (list)",
         "password (secret)",

@@ -149,6 +149,12 @@ def test_any_path_is_answered_or_refused_by_the_callers_error(path):
         assert error.status in (400, 404, 405)  # noqa: PT017 - either is right
 
 
+def test_a_path_that_is_not_there_is_told_in_a_sentence_of_bounded_length():
+    with pytest.raises(CallerError, match=r"there is no path 'x{100}' at this mount") as caught:
+        ask(READ, "x" * 100_000)
+    assert len(caught.value.sentence) < 200
+
+
 def test_the_longest_name_is_a_name_and_one_more_is_not():
     check_name("role", "x" * MAX_NAME)
     with pytest.raises(CallerError, match="role must be"):

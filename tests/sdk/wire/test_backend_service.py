@@ -16,6 +16,7 @@ from vault_plugin_sdk.wire.methods import RpcError
 from vault_plugin_sdk.wire.proto import backend_pb2 as pb
 
 MOUNT = {"multiplex_id": "abcdefghij"}
+PATIENCE_SECONDS = 20.0  # of the test: no server sets a limit to an ordinary request
 
 
 class Engine(Backend):
@@ -81,7 +82,8 @@ def setup(service, mount=MOUNT, **config):
 
 def send(service, operation, path="", data="null", mount=MOUNT):
     request = pb.Request(operation=operation, path=path, data=data)
-    return asyncio.run(service.handle_request(pb.HandleRequestArgs(request=request), mount))
+    answer = service.handle_request(pb.HandleRequestArgs(request=request), mount)
+    return asyncio.run(asyncio.wait_for(answer, PATIENCE_SECONDS))
 
 
 def test_setup_needs_no_server_side(service):

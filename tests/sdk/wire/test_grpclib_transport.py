@@ -50,6 +50,21 @@ def test_twenty_megabytes_pass_in_both_directions():
     assert len(talk({"/a/echo": echo}, scenario).err) == 20_000_000
 
 
+def test_five_megabytes_fit_into_the_windows_that_both_ends_announce():
+    """With the 64 KiB of the protocol's own defaults, a body would cost a round trip for each."""
+
+    async def scenario(channel, _):
+        await channel.call(remote("/a/echo"), pb.StorageGetArgs())
+        connection = channel._channel._protocol.connection._connection
+        settings = (connection.remote_settings, connection.local_settings)
+        windows = [each.initial_window_size for each in settings]
+        stream = connection.get_next_available_stream_id()
+        connection.send_headers(stream, [(":method", "POST"), (":path", "/"), (":scheme", "http"), (":authority", "")])
+        return [*windows, connection.local_flow_control_window(stream), connection.remote_flow_control_window(stream)]
+
+    assert min(talk({"/a/echo": echo}, scenario)) > 5_000_000
+
+
 def test_a_status_of_ours_reaches_the_other_side():
     async def refuse(*_):
         raise RpcError(Status.FAILED_PRECONDITION, "not set up")

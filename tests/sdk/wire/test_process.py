@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from grpclib.client import UnaryStreamMethod
 from grpclib.exceptions import GRPCError, StreamTerminatedError
-from wire_host import EXAMPLE, WireHost, certificate_pem, data_of, eventually, python
+from wire_host import EXAMPLE, WireHost, certificate_pem, data_of, eventually, python, started
 
 from vault_plugin_sdk.wire.grpclib_transport import Channel
 from vault_plugin_sdk.wire.handshake import HandshakeError, Invitation
@@ -160,6 +160,18 @@ def test_shutdown_waits_for_nobody_since_the_other_mounts_requests_fail_meanwhil
     assert host.wait() == 0
 
 
+def test_after_its_reply_to_shutdown_nothing_more_is_answered(host, mount):
+    """It ends in the turn of the reply: a request that still got in would be one that the server lost."""
+
+    async def scenario():
+        await host.call(SHUTDOWN.path, NOTHING, go_plugin.Nothing)
+        with pytest.raises((StreamTerminatedError, OSError)):
+            await mount.send("read", "config")
+
+    host.run(scenario())
+    assert host.wait() == 0
+
+
 def test_shutdown_is_answered_and_leaves_nothing(host, mount):
     async def scenario():
         return await host.call(SHUTDOWN.path, NOTHING, go_plugin.Nothing)
@@ -193,6 +205,55 @@ def test_a_crash_is_seen_as_a_broken_connection(host, mount):
     with pytest.raises(StreamTerminatedError):
         host.run(mount.send("update", "die"))
     assert host.wait() == 3
+
+
+@pytest.fixture
+def impatient():
+    """The example's command, where a host is missed within seconds."""
+    program = (
+        "import runpy\n"
+        "import vault_plugin_sdk.wire.ownership as ownership\n"
+        "import vault_plugin_sdk.wire.process as process\n"
+        "ownership.UNCLAIMED_SECONDS = 2.5\n"
+        "ownership.LOST_SECONDS = 0.2\n"
+        "process._LOOK_FOR_OWNER_SECONDS = 0.1\n"
+        f"runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')\n"
+    )
+    return [sys.executable, "-I", "-c", program]
+
+
+def test_a_host_that_never_connects_is_not_waited_for(impatient):
+    with WireHost(impatient) as host:
+        assert host.line
+        assert host.wait() == 0
+        assert host.leftovers == []
+
+
+def test_a_host_that_connects_and_sets_nothing_up_is_not_waited_for(impatient):
+    """So a server leaves the process of an attempt that failed: connected, and never used."""
+    with started(impatient) as host:
+        assert host.wait() == 0
+        host.wait_for_end_of_log()
+        assert "no server has used" in host.log()[-1]["@message"]
+
+
+def test_a_host_that_has_a_mount_may_be_silent_for_as_long_as_it_likes(impatient):
+    with started(impatient) as host:
+
+        async def scenario():
+            mount = await host.mount({"plugin_name": "example"})
+            await mount.send("read", "sleep/3")
+            return data_of(await mount.send("read", "config"))
+
+        assert host.run(scenario()) == {"plugin_name": "example"}
+
+
+def test_a_host_that_is_lost_without_a_word_is_not_waited_for_even_where_the_parent_lives(impatient):
+    """As behind a single file's starter, which waits for this process and outlives the server."""
+    with started(impatient) as host:
+        host.run(host.mount())
+        host._channel.close()
+        assert host.wait() == 0
 
 
 def test_an_orphan_leaves(tmp_path):
