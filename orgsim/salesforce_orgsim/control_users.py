@@ -93,6 +93,12 @@ def _add_deeds(app: Flask, world: World, stale: StaleConsumers) -> None:
         world.post.post(changes.reset_token(world.org, found), "resetSecurityToken")
         return to_json(_show(world, stale, found))
 
+    @app.post("/users/<username>/end-sessions")
+    def end_sessions(username: str) -> Response:
+        found = _find(world, username)
+        world.org.end_sessions_of(found)
+        return to_json(_show(world, stale, found))
+
     @app.post("/users/<username>/check")
     def check(username: str) -> Response:
         found, document = _find(world, username), read_object(request)

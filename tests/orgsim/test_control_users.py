@@ -89,6 +89,14 @@ def test_an_administrator_can_log_in_as_an_api_only_user_and_reset_the_token(sim
     assert sim.user(sim.app).security_token != "T" * 24
 
 
+def test_every_session_of_a_user_is_ended_and_of_nobody_else(sim):
+    ended, other = sim.session(sim.app), sim.session(sim.admin)
+    assert sim.control("POST", f"/users/{sim.app}/end-sessions")["username"] == sim.app
+    assert sim.org.session(ended) is None
+    assert sim.org.session(other) is not None
+    sim.control("POST", "/users/nobody/end-sessions", status=404)
+
+
 def test_a_credential_is_checked_without_a_login(sim):
     right = {"password": "First-pass-1", "security_token": "T" * 24}
     assert sim.control("POST", f"/users/{sim.app}/check", right) == {"password": True, "security_token": True}

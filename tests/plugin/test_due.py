@@ -120,6 +120,28 @@ async def test_a_void_mark_on_its_way_out_does_not_take_a_new_one_along(due):
     assert [mark.version for mark in await Due(due.storage).marks.all()] == [4]
 
 
+async def test_a_mark_made_while_a_void_one_is_looked_at_stays_in_memory_too(due):
+    await due.marks.mark(replace(MARK, version=2))
+    get, looked, go_on = due.storage.get, asyncio.Event(), asyncio.Event()
+
+    async def slow_get(key):
+        due.storage.get = get
+        found = await get(key)
+        looked.set()
+        await go_on.wait()
+        return found
+
+    due.storage.get = slow_get
+    pruning = asyncio.create_task(due.marks.prune())
+    await looked.wait()
+    await due.credentials.put("crm", THIRD)
+    marking = asyncio.create_task(due.marks.mark(MARK))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(pruning, marking)
+    assert await due.marks.is_due("crm")
+
+
 async def test_a_mark_that_means_something_is_not_pruned(due):
     await due.credentials.put("crm", THIRD)
     await due.marks.mark(MARK)

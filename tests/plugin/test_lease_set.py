@@ -158,3 +158,12 @@ async def test_ten_thousand_leases_of_one_role_end_without_each_being_compared_w
         await leases.end("crm", record)
         await leases.lives("crm", 1, 0.0)
     assert time.process_time() - began < 2.0  # each with all would be minutes
+
+
+async def test_a_record_that_an_end_relied_on_and_that_was_not_lent_says_whose_end_it_is_now():
+    leases = LeaseSet(MemoryStorage())
+    relied_on, other = [await leases.add("crm", 3, 100.0) for _ in range(2)]
+    assert await leases.lives("crm", 3, 50.0)
+    for record in (relied_on, other):
+        leases.disown("crm", record)
+    assert sorted(record.version for record in await leases.silent(50.0, 10)) == [0, 3]

@@ -66,7 +66,8 @@ class Desk:
 
     def rests(self, account, state):
         """The status, once the role is in this state."""
-        return self.product.until(lambda: (seen := self.status(account))["state"] == state and seen, state)
+        self.product.until(lambda: self.product.status(account)["state"] == state, state)
+        return self.status(account)
 
     def take(self, status, supplied=""):
         """Take the next step."""
@@ -79,7 +80,8 @@ class Desk:
     def is_well(self, account, version):
         """Whether the role comes to this version, and is all right."""
         self.product.until(lambda: self.product.version(account) == version, f"version {version}")
-        assert self.rests(account, "ok")["next_step"] == ""
+        status = self.product.until(lambda: (seen := self.product.status(account))["state"] == "ok" and seen, "ok")
+        assert status["next_step"] == ""
         assert self.product.is_live(account)
 
 
@@ -450,3 +452,11 @@ def test_a_status_after_the_plugin_was_killed_is_answered(product, desk, stack):
     os.kill(plugin, signal.SIGKILL)
     product.until(lambda: desk.type(f"vault read sf/status/{account.role}").returncode == 0, "a status")
     desk.is_well(account, 1)
+
+
+def test_after_all_this_the_mount_lacks_no_copy(product):
+    def at_rest():
+        info = product.vault.ask("GET", "v1/sf/info").data
+        return info["complete"] and not info["missing"] and not info["next_step"]
+
+    product.until(at_rest, "a mount that is well")

@@ -193,6 +193,8 @@ CONNECTION = {
 
 
 def test_every_field_that_is_no_secret_is_read_back_as_it_was_written(product):
+    rule = {"policy": 'length = 20 rule "charset" { charset = "abcdefghij" min-chars = 1 }'}
+    product.vault.ask("PUT", f"v1/sys/policies/password/{ROLE['password_policy']}", rule)
     password = product.password()
     username = product.user(password=password)
     name = f"tf-{username.partition('@')[0]}"

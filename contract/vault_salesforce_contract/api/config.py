@@ -33,26 +33,38 @@ class Config:
         default="none",
         choices=("none", "password"),
     )
-    username: str = field(TEXT, "The connection's own user.", default="", check=optional_login_name_fault)
+    username: str = field(
+        TEXT,
+        "The connection's own user, a login name such as admin@example.com.",
+        default="",
+        check=optional_login_name_fault,
+    )
     password: SecretStr = field(SECRET, "Password of that user; write-only.", default=SecretStr(""), check=secret_fault)
     security_token: SecretStr = field(
         SECRET, "Security token of that user; write-only.", default=SecretStr(""), check=secret_fault
     )
-    api_version: str = field(TEXT, "Version of Salesforce's API.", default="64.0", check=_version)
+    api_version: str = field(
+        TEXT,
+        "Version of Salesforce's API; the newest that serves SOAP login() is 64.0.",
+        default="64.0",
+        check=_version,
+    )
     ca_cert: str = field(TEXT, "PEM of the authorities that may vouch for the org; empty: the system's.", default="")
     allowed_hosts: tuple[str, ...] = field(
         LIST, "Hosts that an answer may send us on to, besides the login host and *.salesforce.com.", default=()
     )
     allowed_roles: tuple[str, ...] = field(
-        LIST, "Globs of the roles that may use it; empty: none.", default=(), check=globs_fault
+        LIST, "Globs of the roles that may use it, such as crm-*; empty: none.", default=(), check=globs_fault
     )
     admin_may_rotate: tuple[str, ...] = field(
         LIST,
-        "Globs of the usernames that its identity may set a password for; empty: none.",
+        "Globs of the users whose password its identity may set, such as *@example.com; empty: none.",
         default=(),
         check=globs_fault,
     )
-    mailbox: str = field(TEXT, "Where token mails arrive: maildir:<path>.", default="")
+    mailbox: str = field(
+        TEXT, "Where mails with security tokens arrive: maildir:<path>, below the sidecar's MAILBOX_ROOT.", default=""
+    )
     sidecar_address: str = field(
         TEXT,
         "Whether the org trusts the sidecar's address, so that a login from it proves nothing of a token.",
@@ -63,8 +75,24 @@ class Config:
 
 CONFIG = Description(
     "config/{name}",
-    help="A connection to one Salesforce org.",
+    help="A connection to one Salesforce org: where it is, which roles may use it, and who administers its users.",
     operations=(Operation.CREATE, Operation.UPDATE, Operation.READ, Operation.DELETE, Operation.LIST),
     fields=fields_of(Config),
-    detail="Changing where a secret is sent, or what guards it on the way, demands the secret again.",
+    detail="""
+The simplest connection has no identity of its own: each user changes their own password. One with an identity also sees
+locked users and changes made by hand, and may set the password of the users that `admin_may_rotate` names.
+Changing where a secret is sent, or what guards it on the way, demands the secret again. One that roles use cannot be
+deleted.
+
+Next: make a role that uses it, at static-roles/<name>.
+""".strip(),
+    examples=(
+        "vault write sf/config/prod login_url=https://example.my.salesforce.com allowed_roles='crm,crm-*'",
+        "vault write sf/config/prod mailbox=maildir:/var/mail/salesforce",
+        "vault write sf/config/prod auth_method=password username=admin@example.com password=@password.txt",
+        "vault write sf/config/prod admin_may_rotate='*@example.com'",
+        "vault read sf/config/prod",
+        "vault list sf/config",
+        "vault delete sf/config/prod",
+    ),
 )

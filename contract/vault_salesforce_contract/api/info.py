@@ -13,5 +13,11 @@ copies the sidecars found lacking when they last compared, and hand over now.
 A sidecar is `usable` when it speaks this plugin's `contract` and was heard within the last minute. `reason` is what it
 says of itself; its own probe, /health/ready at its address, says the same. `next_step` is what to do about the first
 thing that is wrong; empty where nothing is.
+
+Next: take `next_step`, and read again. How a single role is says `vault read sf/status/<role>`.
 """.strip(),
+    examples=(
+        "vault read sf/info",
+        "vault read -field=next_step sf/info",
+    ),
 )

@@ -17,8 +17,15 @@ REVEAL = Description(
             check=login_name_fault,
         ),
     },
-    detail=(
-        "A root path: its policy needs `sudo`. Each reading is in the role's history before it is answered. A deleted\n"
-        "role is revealed for as long as its secrets are kept. Ask with -wrap-ttl to hand the answer to somebody else."
+    detail="""
+A root path: its policy needs `sudo`. Each reading is in the role's history before it is answered. A deleted role is
+revealed for as long as its secrets are kept. Ask with -wrap-ttl to hand the answer to somebody else.
+
+Next: try the members that `try_first` names, in that order and once each: every failed login brings the user nearer to
+being locked. Then say which one it is, at resync/<role>.
+""".strip(),
+    examples=(
+        "vault read sf/reveal/crm",
+        "vault read -wrap-ttl=5m -field=wrapping_token sf/reveal/crm",
     ),
 )

@@ -20,14 +20,29 @@ ROTATE = Description(
     operations=(Operation.UPDATE,),
     fields={
         "expected_version": Field(
-            INTEGER, "Rotate only if this is the published version; else 409.", default=None, minimum=0
+            INTEGER,
+            "Rotate only if this is the published version, else 409: asked twice, it rotates once.",
+            default=None,
+            minimum=0,
         ),
-        "rotation_id": Field(TEXT, "Only watch this rotation.", default=None, check=name_fault),
+        "rotation_id": Field(
+            TEXT, "Only watch this rotation, by the id that an earlier answer told.", default=None, check=name_fault
+        ),
         "wait": WAIT,
         "allow_security_token_wait": Field(
             BOOLEAN, "Rotate although the new security token may have to be handed in.", default=False
         ),
         "force": Field(BOOLEAN, "Rotate once more after the one that is under way.", default=False),
     },
-    detail="Not done within `wait`: 200 with done=false; the rotation goes on. 5xx and 429 promise that none began.",
+    detail="""
+`done` says that a new version is published; `version` and `kv_path` say where. Not done within `wait`: 200 with
+done=false, and the rotation goes on. 5xx and 429 promise that none began. Who asks while one is under way joins it.
+
+Next: where done is false, `vault read sf/status/<role>` says what it waits for, and the next step.
+""".strip(),
+    examples=(
+        "vault write -f sf/rotate/crm",
+        "vault write sf/rotate/crm expected_version=7 wait=0",
+        "vault write sf/rotate/crm allow_security_token_wait=true",
+    ),
 )

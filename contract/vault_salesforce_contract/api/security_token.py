@@ -14,4 +14,14 @@ SECURITY_TOKEN = Description(
         "security_token": Field(SECRET, "The new security token; write-only.", check=secret_fault),
         "wait": WAIT,
     },
+    detail="""
+For roles whose status is `awaiting`, and wherever somebody reset the token by hand. With `-` for a value the command
+waits for it, so that it stays out of the shell's history. A token that is refused counts towards the lockout.
+
+Next: `vault read sf/status/<role>`.
+""".strip(),
+    examples=(
+        "vault write sf/security-token/crm security_token=-",
+        "vault write sf/security-token/crm security_token=@token.txt",
+    ),
 )

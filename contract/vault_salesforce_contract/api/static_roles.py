@@ -19,12 +19,16 @@ class StaticRole:
     self_managed: bool = field(
         BOOLEAN, "The user changes their own password; false: the connection's identity sets it.", default=True
     )
-    rotation_period: int | None = field(DURATION, "Time between two rotations.", default=None, minimum=60)
-    rotation_schedule: str = field(TEXT, "Cron expression, in UTC; instead of a period.", default="")
+    rotation_period: int | None = field(DURATION, "Time between two rotations, such as 30d.", default=None, minimum=60)
+    rotation_schedule: str = field(
+        TEXT, "Cron expression, in UTC, such as '0 3 * * 0'; instead of a period.", default=""
+    )
     rotation_window: int | None = field(
         DURATION, "How long after a scheduled time a rotation may begin.", default=None, minimum=3600
     )
-    initial_rotation_at: datetime | None = field(TIME, "When the first scheduled rotation is due.", default=None)
+    initial_rotation_at: datetime | None = field(
+        TIME, "When the first scheduled rotation is due, such as 2030-01-31T03:00:00Z.", default=None
+    )
     disable_automated_rotation: bool = field(BOOLEAN, "Rotate only when somebody asks.", default=False)
     rotate_on_lease_end: str = field(
         TEXT, "Which lease's end makes the version due.", default="last", choices=ROTATE_ON_LEASE_END
@@ -70,8 +74,24 @@ STATIC_ROLE = Description(
             SECRET, "Security token that the user has now; write-only.", default=ABSENT, check=secret_fault
         ),
     },
-    detail=(
-        "Creating a role proves the given credential with one login and publishes it as version 1;\n"
-        "it does not rotate. A refused login stores no role."
+    detail="""
+Creating a role proves the given credential with one login and publishes it as version 1; it does not rotate. A refused
+login stores no role. A later write changes what it names; the password is changed by rotate/<role> alone, or told with
+resync/<role>. Deleting a role leaves the user in Salesforce as it is, and keeps what is known of it for 7 days.
+
+A user who logs in from addresses that the org does not trust needs a security token behind the password. With
+security_token_from=mailbox leave security_token out and press Reset My Security Token as that user: the mail is taken.
+
+Next: `vault read sf/status/<name>` says how it is; rotate it once at rotate/<name>; let apps read creds/<name> or
+static-creds/<name>.
+""".strip(),
+    examples=(
+        "vault write sf/static-roles/crm config=prod username=integration@example.com password=@password.txt",
+        "vault write sf/static-roles/crm config=prod username=a@example.com password=- security_token_from=mailbox",
+        "vault write sf/static-roles/crm rotation_period=30d",
+        "vault write sf/static-roles/crm rotation_schedule='0 3 * * 0' rotation_window=4h",
+        "vault read sf/static-roles/crm",
+        "vault list -detailed sf/static-roles",
+        "vault delete sf/static-roles/crm",
     ),
 )

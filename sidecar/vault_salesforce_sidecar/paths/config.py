@@ -13,6 +13,7 @@ from vault_plugin_sdk.logical.errors import CallerError
 from vault_plugin_sdk.logical.request import Caller, Operation
 from vault_plugin_sdk.logical.response import Response, listing
 from vault_salesforce_contract.api.config import CONFIG, Config
+from vault_salesforce_contract.text import one_line
 from vault_salesforce_sidecar.claims import ACCOUNT, CONNECTION_NAME
 from vault_salesforce_sidecar.engine import Engine
 
@@ -21,11 +22,13 @@ GUARDS = ("login_url", "ca_cert", "allowed_hosts", "auth_method", "username")
 # The same for the secrets of the roles that use the connection.
 ROLE_GUARDS = ("login_url", "ca_cert", "allowed_hosts")
 IDENTITY = ("username", "password", "security_token")
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
+_SHOWN = 100  # characters of what was given, in a sentence about it
 
 
 def write(engine: Engine, _caller: Caller, name: str, **given: Any) -> Response:
     """Create or change a connection."""
+    given |= {field: one_line(given[field]) for field in IDENTITY[1:] if field in given}
     known = engine.connections.get(name)
     config = build(Config, given, known.record if known else None)
     if config.auth_method == "none" and not any(given.get(field) for field in IDENTITY):
@@ -90,7 +93,8 @@ def check(config: Config) -> None:
         ]
     if config.admin_may_rotate and config.auth_method == "none":
         faults.append("admin_may_rotate needs an identity: set auth_method")
-    faults += [f"allowed_hosts: {host!r} is no host" for host in config.allowed_hosts if not _HOST.fullmatch(host)]
+    strange = [host[:_SHOWN] for host in config.allowed_hosts if not _HOST.fullmatch(host)]
+    faults += [f"allowed_hosts: {host!r} is no host" for host in strange]
     if config.ca_cert and not _is_pem(config.ca_cert):
         faults.append("ca_cert must be certificates in PEM")
     if faults:
@@ -138,7 +142,7 @@ def _is_narrower(field: str, known: Config, config: Config) -> bool:
 def _is_pem(text: str) -> bool:
     try:
         ssl.create_default_context(cadata=text)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, TypeError):  # the last where it is not ASCII
         return False
     return True
 

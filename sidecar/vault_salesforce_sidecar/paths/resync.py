@@ -8,6 +8,7 @@ from vault_plugin_sdk.logical.errors import CallerError
 from vault_plugin_sdk.logical.request import Caller, Operation
 from vault_plugin_sdk.logical.response import Response
 from vault_salesforce_contract.api.resync import RESYNC
+from vault_salesforce_contract.text import one_line
 from vault_salesforce_sidecar.engine import Engine
 
 
@@ -22,6 +23,7 @@ def resync(
     **given: Any,
 ) -> Response:
     """Prove the given pair, or one that the engine holds, with one login. `given` is the field `try`: a keyword."""
+    password, security_token = one_line(password), one_line(security_token)
     held = given["try"]
     if held is not None and (password is not None or security_token is not None):
         raise CallerError("try names what the engine holds: give either it or a password and a security_token")

@@ -15,12 +15,12 @@ from vault_plugin_sdk.logical.request import Caller, Operation
 from vault_plugin_sdk.logical.response import Response, listing
 from vault_salesforce_contract.api.config import Config
 from vault_salesforce_contract.api.static_roles import STATIC_ROLE, StaticRole
+from vault_salesforce_contract.text import one_line
 from vault_salesforce_sidecar.claims import ACCOUNT, ROLE_NAME
 from vault_salesforce_sidecar.engine import Engine
 from vault_salesforce_sidecar.rotation.parts import check_allowed
 from vault_salesforce_sidecar.store import KvUnavailable
 
-LONGEST_USERNAME = 80  # Source: Salesforce's field User.Username
 UNLEASED_READERS = (
     "readers without a lease (static-creds, KV) do not hold a version: a rotation that a lease's end begins takes "
     "theirs away; give a role one kind of reader, or set rotate_on_lease_end=never"
@@ -37,12 +37,15 @@ def write(
     **given: Any,
 ) -> Response:
     """Create or change a role; creating proves the given credential with one login."""
+    password, security_token = one_line(password), one_line(security_token)
     known = engine.roles.get(name)
     role = build(StaticRole, _instead(given) | given if known else given, known.record if known else None)
     connection = engine.connections.get(role.config)
     if connection is None:
         raise CallerError(f"there is no connection config/{role.config}", remedy="create it first")
     check(name, role, connection.record, engine.clock.now())
+    if role.password_policy and (known is None or role.password_policy != known.record.password_policy):
+        engine.require_password_policy(role.password_policy)
     if known:
         return Response(warnings=engine.handed_in.update(name, known, role, password, security_token))
     owner = _owner(name)
@@ -94,9 +97,6 @@ def check(name: str, role: StaticRole, connection: Config, now: datetime) -> Non
 
 def _faults_of_role(role: StaticRole, now: datetime) -> list[str]:
     faults = []
-    username = role.username
-    if not 0 < len(username) <= LONGEST_USERNAME or not username.isprintable() or " " in username:
-        faults.append("username must be a login name, such as integration@example.com")
     if role.rotation_period is not None and role.rotation_schedule:
         faults.append("give either rotation_period or rotation_schedule")
     if role.rotation_schedule:

@@ -1,4 +1,4 @@
-"""What is remembered of each rotation of a role, and of each reading of its secrets: bounded, without any secret."""
+"""What is remembered of a role's rotations, and of who read its secrets or unlocked it: bounded, without any secret."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,17 @@ from vault_salesforce_sidecar.records.schema import check_schema
 
 MAX_ENTRIES: Final = 50
 SCHEMA: Final = 1
-READING: Final = "reveal"  # cause of a row that tells of a reading
+REVEALED, UNLOCKED = "revealed", "unlocked"  # outcomes of rows that tell of a request, and of no rotation
+_NOTES: Final = frozenset({REVEALED, UNLOCKED})
 
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One rotation, as it rests or ended; or one reading."""
+    """One rotation, as it rests or ended, or one round of it that somebody asked for; or a note of another request."""
 
     rotation_id: str = field(TEXT, "Which one.")
     cause: str = field(
-        TEXT, "Why it began: manual, lease, schedule, create, resync, token, delete, reveal …", default=""
+        TEXT, "Why: manual, force, lease, schedule, create, resync, token, unlock, delete, reveal.", default=""
     )
     began: datetime | None = field(TIME, "When it began.", default=None)
     ended: datetime | None = field(TIME, "When it came to rest.", default=None)
@@ -33,6 +34,11 @@ class HistoryEntry:
     display_name: str = field(TEXT, "Who asked.", default="")
     entity_id: str = field(TEXT, "Entity of who asked.", default="")
     accessor: str = field(TEXT, "Token accessor of who asked.", default="")
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it tells of a request that rotated nothing."""
+        return self.outcome in _NOTES
 
 
 def dump(entries: Sequence[HistoryEntry]) -> dict[str, Any]:
@@ -49,18 +55,19 @@ def load(data: Mapping[str, Any]) -> tuple[HistoryEntry, ...]:
 def remembered(entries: Sequence[HistoryEntry], entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
     """The entries with this one first, in place of an earlier one of the same; the oldest fall off.
 
-    Rotations and readings are counted apart: neither kind can push the other out.
+    A rotation on which others helped has a row for each who did. Rotations and notes are counted apart: neither kind
+    can push the other out.
     """
     rows = (entry, *(one for one in entries if _which(one) != _which(entry)))
     counted = Counter[bool]()
     kept = []
     for row in rows:
-        counted[row.cause == READING] += 1
-        if counted[row.cause == READING] <= MAX_ENTRIES:
+        counted[row.is_note] += 1
+        if counted[row.is_note] <= MAX_ENTRIES:
             kept.append(row)
     return tuple(kept)
 
 
 def _which(entry: HistoryEntry) -> tuple[str, str]:
-    """A rotation has one row, and so has each request that read its secrets."""
-    return entry.rotation_id, entry.request_id if entry.cause == READING else ""
+    """Who asked for what: what happens to a rotation by itself, such as the mail with its token, is still that."""
+    return entry.rotation_id, entry.request_id

@@ -65,7 +65,7 @@ class JournalEntry:
 
     rotation_id: str = item(TEXT, "The rotation in flight, or the last one.", default="")
     cause: str = item(TEXT, "Why it began.", default="")
-    request_id: str = item(TEXT, "Vault's id of the request that began it.", default="")
+    request_id: str = item(TEXT, "Vault's id of the request that began it, or its last round.", default="")
     display_name: str = item(TEXT, "Who asked.", default="")
     entity_id: str = item(TEXT, "Entity of who asked.", default="")
     accessor: str = item(TEXT, "Token accessor of who asked.", default="")
@@ -76,6 +76,9 @@ class JournalEntry:
     fault_remedy: str = item(TEXT, "What to do about it.", default="")
     queued: str = item(TEXT, "Id of one more rotation, asked for while this one ran.", default="")
     queued_by: str = item(TEXT, "Who asked for that.", default="")
+    queued_request_id: str = item(TEXT, "Vault's id of that request.", default="")
+    queued_entity_id: str = item(TEXT, "Entity of who asked for that.", default="")
+    queued_accessor: str = item(TEXT, "Token accessor of who asked for that.", default="")
     owed: tuple[str, ...] = item(LIST, "Chores left: history, push, empty.", default=())
 
     published_version: int = item(INTEGER, "KV version that we published last.", default=0)

@@ -165,14 +165,18 @@ class Actions:
         if found is None or found.secret != secret:
             try:
                 version = self._credentials.publish(self._account, entry, secret, base, now)
-                return _published(entry, version, now)
+                return _published(entry.rotation_id, version, now)
             except Conflict:
                 found = self._credentials.read(self._account.name)
         if found.secret != secret:
             return Outcome(Event.REFUSED)
+        if found.version == entry.published_version:
+            return Outcome(Event.DONE)  # that rotation's still: a version with another id would be another one
         rotated = found.last_rotation or now
+        if not entry.published_version and found.rotation_id:  # the journal was lost: it is what the label says
+            return _published(found.rotation_id, found.version, rotated)
         self._credentials.label(self._account.name, entry.rotation_id, rotated)
-        return _published(entry, found.version, rotated)
+        return _published(entry.rotation_id, found.version, rotated)
 
     def failed_logins(self) -> int | None:
         """The org's own count of failed logins in a row, where an administrator's session can read it."""
@@ -308,6 +312,6 @@ def _shut(user: User) -> Fault | None:
     return findings.LOCKED if user.is_locked else None
 
 
-def _published(entry: JournalEntry, version: int, rotated: Any) -> Outcome:
-    changes = {"published_version": version, "published_id": entry.rotation_id, "last_rotation": rotated}
+def _published(rotation_id: str, version: int, rotated: datetime) -> Outcome:
+    changes = {"published_version": version, "published_id": rotation_id, "last_rotation": rotated}
     return Outcome(Event.DONE, changes=changes)

@@ -250,6 +250,8 @@ class Rotations:
         """Push what the plugin lacks: proven versions of ours only."""
         held, publishers = self.held(), self.carrier.roster.publishers(frozenset(roles))
         for role in roles:
+            if self.carrier.stopping.is_set():  # the process would wait for the rest of them
+                return
             ours = held.get(role)
             if ours is None:
                 continue

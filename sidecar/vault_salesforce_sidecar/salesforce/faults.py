@@ -35,13 +35,15 @@ _FAULTS: Final = (
         "INVALID_LOGIN",
         "Salesforce does not say which: a wrong user name, password or security token, a locked, inactive or frozen "
         "user, or the wrong login host.",
-        "Read the Status of this login in the user's Login History before anything is tried again.",
+        "Read the Status of this login in the user's Login History (Setup, Users, the user) before anything is tried "
+        "again.",
         counts=True,
     ),
     Fault(
         "LOGIN_MUST_USE_SECURITY_TOKEN",
         "The password is right, but from this address it needs the security token behind it.",
-        "Hand in the user's security token, or add the sidecar's address to the org's trusted IP ranges.",
+        "Hand in the user's security token, or add the sidecar's address to the org's trusted IP ranges (Setup, "
+        "Network Access).",
         Verdict.TOKEN_NEEDED,
         counts=True,  # not proven either way
         retry_is_safe=False,
@@ -57,16 +59,20 @@ _FAULTS: Final = (
         "INVALID_NEW_PASSWORD",
         "The org's password policy does not accept the new password: its form, a password used before, or a change "
         "within the last 24 hours.",
-        "Compare the role's password_policy with the password policy of the user's profile.",
+        "Compare the role's password_policy with the password policies of the user's profile (Setup, Profiles).",
     ),
     # The user.
     _blocked(
         "PASSWORD_LOCKOUT",
         "The user is locked after too many failed logins.",
-        "Unlock the user, or wait until the lockout interval is over.",
+        "Unlock the user (Setup, Users, Unlock), or wait until the lockout interval is over.",
         counts=True,  # so that nothing more is tried until somebody unlocks
     ),
-    _blocked("INACTIVE_OWNER_OR_USER", "The user is deactivated.", "Activate the user in Salesforce."),
+    _blocked(
+        "INACTIVE_OWNER_OR_USER",
+        "The user is deactivated.",
+        "Activate the user in Salesforce (Setup, Users, Edit, Active).",
+    ),
     _blocked(
         "INVALID_OPERATION_WITH_EXPIRED_PASSWORD",
         "The user's password has expired, or is a temporary one: its session may set a password and nothing else.",
@@ -76,22 +82,22 @@ _FAULTS: Final = (
     _blocked(
         "LOGIN_DURING_RESTRICTED_DOMAIN",
         "The Login IP Ranges of the user's profile do not include the sidecar's address.",
-        "Add the sidecar's address to the profile's Login IP Ranges.",
+        "Add the sidecar's address to the profile's Login IP Ranges (Setup, Profiles).",
     ),
     _blocked(
         "LOGIN_DURING_RESTRICTED_TIME",
         "The login hours of the user's profile do not include this hour.",
-        "Wait for the login hours, or widen them on the profile.",
+        "Wait for the login hours, or widen them on the profile (Setup, Profiles).",
     ),
     _blocked(
         "LOGIN_CHALLENGE_ISSUED",
         "Salesforce wants to verify the user's identity before this login.",
-        "Add the sidecar's address to the org's trusted IP ranges.",
+        "Add the sidecar's address to the org's trusted IP ranges (Setup, Network Access).",
     ),
     _blocked(
         "LOGIN_CHALLENGE_PENDING",
         "Salesforce still waits for the user to verify their identity.",
-        "Add the sidecar's address to the org's trusted IP ranges.",
+        "Add the sidecar's address to the org's trusted IP ranges (Setup, Network Access).",
     ),
     _blocked(
         "API_DISABLED_FOR_ORG",
@@ -101,7 +107,7 @@ _FAULTS: Final = (
     _blocked(
         "API_CURRENTLY_DISABLED",
         "The user may not use the API now.",
-        "Give the user the permission API Enabled.",
+        "Give the user the permission API Enabled (Setup, Profiles or Permission Sets).",
     ),
     _blocked(
         "INVALID_OPERATION",

@@ -249,6 +249,19 @@ def test_resync_of_what_is_published_makes_no_new_version():
     view = HandedIn(rotations).resync("crm", CALLER, password=None, security_token=None, try_="published", wait=10)
     assert (view.done, view.version) == (True, 1)
     assert stage.person.logins == 1
+    # The plugin takes no version of one number from two rotations.
+    assert stage.entry["published_id"] == stage.pushed["crm"].rotation_id != stage.entry["rotation_id"]
+
+
+def test_resync_after_the_journal_was_lost_finds_the_rotation_that_made_the_version():
+    stage = Stage()
+    stage.enrolled()
+    before = stage.pushed["crm"]
+    del stage.engine_kv.versions[JOURNAL]
+    again = HandedIn(stage.sidecar())
+    again.resync("crm", CALLER, password=SecretStr(stage.person.password), security_token=None, try_=None, wait=1)
+    assert stage.pushed["crm"] == before
+    assert stage.entry["published_id"] == before.rotation_id
 
 
 def test_resync_without_a_secret_tries_what_the_engine_holds_one_login_each():

@@ -226,6 +226,15 @@ def test_the_plugin_gets_what_it_lacks_from_kv():
     assert stage.pushed["crm"].password == SecretStr("Old-password-1")
 
 
+def test_a_sidecar_that_stops_hands_over_no_more_copies():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.pushed.clear()
+    rotations.stop(PATIENCE_SECONDS)
+    rotations.republish(["crm"])
+    assert stage.pushed == {}
+
+
 def test_a_plugin_that_is_away_delays_no_rotation_and_is_served_later():
     stage = Stage()
     rotations = stage.enrolled()

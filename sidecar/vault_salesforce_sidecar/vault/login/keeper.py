@@ -153,11 +153,10 @@ class Login:
         self._renew_at = self._clock.monotonic() + token.ttl_seconds * RENEW_AT
 
     def _pause(self) -> float:
-        if self._doubted:
-            return PROBE_SECONDS
-        if self._token is None or not self._token.ttl_seconds:
-            return IDLE_SECONDS
-        return max(self._renew_at - self._clock.monotonic(), 0.0)
+        pause = IDLE_SECONDS
+        if self._token is not None and self._token.ttl_seconds:
+            pause = max(self._renew_at - self._clock.monotonic(), 0.0)
+        return min(pause, PROBE_SECONDS) if self._doubted else pause
 
     def _without(self, reason: str) -> float:
         self._token = None

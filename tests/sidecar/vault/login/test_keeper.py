@@ -67,6 +67,17 @@ def test_it_does_not_look_at_its_token_for_each_forbidden_path(fresh, settings, 
     assert login.step() == pytest.approx(30)
 
 
+def test_a_doubt_does_not_put_off_the_renewal(fresh, settings, clock):
+    login = Login(fresh, settings, clock)
+    fresh.forbidden = login.doubt
+    login.step()
+    clock.seconds += 37
+    login.doubt()
+    assert login.step() == pytest.approx(3)
+    login.doubt()
+    assert login.step() == pytest.approx(3)
+
+
 def test_a_token_that_cannot_be_renewed_is_replaced_in_time(server, pool, settings, clock):
     issued = []
 
