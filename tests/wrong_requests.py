@@ -140,7 +140,8 @@ WRONG_NAMES = {
     "~": 400,
 }
 # The server does not let these pass: it cleans the path, or refuses it, before a plugin is asked.
-NAMES_OF_THE_SERVERS_OWN = {".": 307, "..": 307, "/": 307, "%2e%2e": 400, "%00": 400, "a%0Ab": 400}
+# Half a character cannot be sent to a plugin at all, and the server says so with 500.
+NAMES_OF_THE_SERVERS_OWN = {".": 307, "..": 307, "/": 307, "%2e%2e": 400, "%00": 400, "a%0Ab": 400, "%FF": 500}
 
 WRONG_BODIES = {
     "list": b"[]",
