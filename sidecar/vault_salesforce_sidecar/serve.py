@@ -20,7 +20,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
 from vault_salesforce_sidecar import log as logs
-from vault_salesforce_sidecar.doors.admission import Admission
+from vault_salesforce_sidecar.doors.admission import ARRIVALS, Admission
 from vault_salesforce_sidecar.doors.app import MAX_BODY_BYTES, create_app
 from vault_salesforce_sidecar.doors.tls import OwnCertificate, make_certificate
 from vault_salesforce_sidecar.engine import Engine
@@ -29,6 +29,7 @@ from vault_salesforce_sidecar.settings import Settings, SettingsFault, from_envi
 log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 30  # how long gunicorn lets a worker come to its end
+CONNECTIONS = 2 * ARRIVALS  # on their way in, or being answered: of the 1024 files that a service may usually open
 PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 USAGE_STATUS = 2
 
@@ -75,6 +76,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no type
             "workers": 1,
             "worker_class": _Worker,
             "threads": self._settings.web_threads,
+            # One more waits to be accepted: a worker that may open no further file ends, and its rotations with it.
+            "worker_connections": CONNECTIONS,
             "preload_app": False,
             "control_socket_disable": True,
             "keepalive": 0,  # whoever asks again connects again, and waits where it holds up nobody

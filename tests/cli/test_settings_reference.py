@@ -1,5 +1,6 @@
 """The page about the settings is that of the settings."""
 
+import itertools
 import re
 
 from vault_plugin_sdk.framework.fields import declared
@@ -14,7 +15,8 @@ def test_the_page_is_current():
 def test_every_setting_that_the_documents_name_is_one():
     root = DOCUMENT.parents[2]
     known = {PREFIX + name.upper() for name in declared(Settings)}
-    for page in (root / "README.md", *root.glob("docs/*.md"), *root.glob("deploy/**/*.yaml")):
+    pages = (root.glob(pattern) for pattern in ("*.md", "docs/**/*.md", "deploy/**/*.md", "deploy/**/*.yaml"))
+    for page in itertools.chain.from_iterable(pages):
         assert set(re.findall(rf"{PREFIX}[A-Z_]+", page.read_text())) <= known, page
 
 

@@ -1,7 +1,9 @@
 """The sidecar's process, as it is started: against a real server on which no plugin is mounted."""
 
+import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -16,6 +18,9 @@ import urllib3
 
 PROGRAM = "import os; from vault_salesforce_sidecar import serve; serve.main(os.environ)"
 PATIENCE_SECONDS = 30
+USUAL_OPEN_FILES = 1024  # what systemd gives a service
+OUTGOING = 400  # more of them than are connections to Vault and Salesforce, by default
+CROWD = 1600
 
 
 class Process:
@@ -97,6 +102,15 @@ def start(environ):
         assert process.ended()
 
 
+@pytest.fixture
+def many_files():
+    """This process may open a crowd's sockets."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], CROWD * 2), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
 def address_of(url):
     """Host and port."""
     host, _, port = url.removeprefix("https://").rpartition(":")
@@ -162,6 +176,38 @@ def test_peers_that_dribble_hold_up_nobody(start):
     assert crowd[-1].recv(12) == b"HTTP/1.1 401"
     for connection in crowd:
         connection.close()
+
+
+def hello():
+    """The first words of a TLS client."""
+    outgoing = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="sidecar.example.com")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
+def test_a_crowd_does_not_use_up_the_files_that_a_process_may_open(start, many_files):
+    process = start()
+    url = process.logged("listening")["url"]
+    process.logged("up")
+    worker = process.worker()
+    _, most = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (USUAL_OPEN_FILES - OUTGOING, most))
+    begins = hello()
+    crowd = []
+    for _ in range(CROWD):
+        peer = socket.socket()
+        peer.setblocking(False)
+        peer.connect_ex(address_of(url))
+        with contextlib.suppress(OSError):
+            peer.send(begins)
+        crowd.append(peer)
+    process.logged("too_many_connections")
+    for peer in crowd:
+        peer.close()
+    assert ask(url, "/health/live") == (200, {"live": True})
+    assert process.worker() == worker
 
 
 def test_it_ends_in_its_own_time(start, server):

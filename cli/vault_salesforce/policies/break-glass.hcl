@@ -19,6 +19,10 @@ path "$mount/history/+" {
   capabilities = ["read"]
 }
 
+path "$mount/static-creds/+" {
+  capabilities = ["read"]
+}
+
 path "$kv/data/creds/+" {
   capabilities = ["read"]
 }
