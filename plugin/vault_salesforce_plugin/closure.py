@@ -11,7 +11,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
-from vault_salesforce_plugin.manifest import HEADER_BYTES, SOURCE, module_name
+from vault_salesforce_plugin.manifest import HEADER_BYTES, SOURCE, library_directories, module_name
 
 # -I: neither PYTHON… variables, which a server hands down, nor the user's own packages. -S: no `site`, which would run
 # the environment's .pth files before anything is checked. -B: write no byte code.
@@ -84,9 +84,18 @@ def find(python: Path) -> Closure:
         if file and place and module_name(file, [place]) == name:
             used.add(place)
             files.update(_package_of(Path(file), place, loaded))
-    files.update(Path(path) for path in mapped if _place_of(path, places) in used)
+    files.update(libraries(mapped, [place for place in places if place in used]))
     byte_code, missing = _byte_code(file for file in files if file.suffix == SOURCE)
     return Closure(tuple(Path(place) for place in places if place in used), tuple(sorted(files | byte_code)), missing)
+
+
+def libraries(mapped: Iterable[str], places: Sequence[str]) -> set[Path]:
+    """Of what is mapped, the files below the places; with one in a directory of libraries, all that are in it."""
+    below = [path for path in mapped if _place_of(path, places)]
+    found = {Path(path) for path in below}
+    for directory in library_directories(below, places):
+        found.update(path for path in Path(directory).iterdir() if path.is_file())
+    return found
 
 
 def _places() -> list[str]:

@@ -35,6 +35,7 @@ class DueMarks:
         self._credentials = credentials
         self._wake = wake
         self._marks: dict[str, DueMark] | None = None
+        self._invalidated = 0  # what was read before is not remembered after
         self._told = 0  # marks, where there are more than one answer takes
         self._loading = asyncio.Lock()
         self._writing = asyncio.Lock()
@@ -77,7 +78,8 @@ class DueMarks:
         marks = await self._load()
         for role, mark in list(marks.items()):
             async with self._writing:
-                if marks.get(role) != mark or await self._holds(mark):
+                # In this order: while what is held is looked up, a new mark may take the place of this one.
+                if await self._holds(mark) or marks.get(role) != mark:
                     continue
                 del marks[role]
                 try:
@@ -89,6 +91,7 @@ class DueMarks:
     def invalidate(self) -> None:
         """Another node wrote: read the marks anew when they are next asked for."""
         self._marks = None
+        self._invalidated += 1
 
     async def _holds(self, mark: DueMark) -> bool:
         held = await self._credentials.get(mark.role)
@@ -101,12 +104,14 @@ class DueMarks:
     async def _load(self) -> dict[str, DueMark]:
         async with self._loading:
             if self._marks is None:
-                found = {}
+                found, before = {}, self._invalidated
                 for role in await self._storage.list(PREFIX):
                     stored = await self._storage.get(PREFIX + role)
                     mark = _read(role, stored)
                     if mark is not None:
                         found[role] = mark
+                if before != self._invalidated:
+                    return found
                 self._marks = found
             return self._marks
 

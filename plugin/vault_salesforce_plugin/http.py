@@ -73,6 +73,8 @@ class Target:
             raise ValueError("url is not a URL") from exc
         if parts.scheme != "https" or not host or not port or parts.username or parts.path not in ("", "/"):
             raise ValueError("url must be https://host:port")
+        if not (host.isascii() and host.isprintable()) or " " in host:
+            raise ValueError("url must be https://host:port, with the host as it stands in DNS or an address")
         if certificate.count("-----BEGIN") != 1:
             raise ValueError("certificate must be one PEM certificate")
         try:

@@ -25,7 +25,7 @@ class Record:
 
     Attributes:
         role: Whose credential.
-        version: Which version; 0 where the lease was never handed out.
+        version: Which version; 0 where the lease was never handed out and its end means nothing.
         latest_end: When it ends at the latest, in seconds since the epoch.
         name: The record's name below the role: `<version>-<latest end>-<random>`, so that a list reads them all.
     """
@@ -45,6 +45,7 @@ class LeaseSet:
         self._loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._all_known = False
         self._unsure: dict[str, Record] = {}  # not lent, for the write failed; stored all the same, perhaps
+        self._relied_on: set[str] = set()  # records for whose sake the end of another lease meant nothing
 
     async def add(self, role: str, version: int, latest_end: float) -> str:
         """Record a lease before it is handed out.
@@ -72,20 +73,34 @@ class LeaseSet:
         return name
 
     def disown(self, role: str, name: str) -> None:
-        """The lease of this record is not handed out after all: it counts no more, and the next sweep takes it."""
+        """The lease of this record is not handed out after all: it counts no more, and the next sweep takes it.
+
+        Where the end of another lease meant nothing because of it, the sweep makes up for that end.
+        """
         record = self._live.get(role, {}).pop(name, None)
         if record is not None:
-            self._unsure[name] = Record(role, 0, 0, name)
+            self._unsure[name] = Record(role, record.version if name in self._relied_on else 0, 0, name)
+            self._relied_on.discard(name)
+
+    async def leave(self, role: str, name: str) -> None:
+        """The lease of this record is over: it counts no more. What that means comes before `end`: a crash in between
+        leaves the record to a later sweep, and loses nothing.
+        """
+        (await self._of(role)).pop(name, None)
+        self._relied_on.discard(name)
 
     async def end(self, role: str, name: str) -> None:
         """Delete a record; one that is gone already is no error."""
         await self._storage.delete(f"{PREFIX}{role}/{name}")
-        (await self._of(role)).pop(name, None)
+        await self.leave(role, name)
 
     async def lives(self, role: str, version: int, now: float) -> bool:
         """Whether any lease on this version lives at `now`, in seconds since the epoch."""
         live = await self._of(role)
-        return any(record.version == version and record.latest_end > now for record in live.values())
+        found = next((one for one in live.values() if one.version == version and one.latest_end > now), None)
+        if found is not None:
+            self._relied_on.add(found.name)
+        return found is not None
 
     async def silent(self, now: float, most: int) -> list[Record]:
         """Records of leases of which nothing was heard beyond their latest end, and of those never handed out.

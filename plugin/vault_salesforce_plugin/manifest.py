@@ -9,7 +9,7 @@ import hashlib
 import marshal
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, cache_from_source, spec_from_file_location
 from types import CodeType, ModuleType
@@ -51,6 +51,34 @@ def check(hashes: Mapping[str, str]) -> None:
             raise Changed(f"{path} cannot be read ({exc.strerror}): {_AGAIN}") from exc
         if found != expected:
             raise Changed(f"{path} is not the file that this launcher was made for: {_AGAIN}")
+
+
+def check_libraries(hashes: Mapping[str, str], places: Sequence[str]) -> None:
+    """See that nothing was put beside the libraries of extension modules: the system's loader looks there first, also
+    for a library that it would else find at its usual place.
+
+    Args:
+        hashes: path → sha256.
+        places: See `Finder`.
+
+    Raises:
+        Changed: Names the first that is not in the manifest.
+    """
+    for directory in sorted(library_directories(hashes, places)):
+        for name in sorted(os.listdir(directory)):  # noqa: PTH208 - pathlib loads slowly
+            if f"{directory}/{name}" not in hashes:
+                raise Changed(f"{directory}/{name} was not there when this launcher was made: {_AGAIN}")
+
+
+def library_directories(paths: Iterable[str], places: Sequence[str]) -> set[str]:
+    """The directories of files below the places in which no module can be, such as `cffi.libs`."""
+    directories = {path.rpartition("/")[0] for path in paths}
+    return {
+        directory
+        for directory in directories
+        if directory.startswith(tuple(f"{place}/" for place in places))
+        and module_name(f"{directory}/any{SOURCE}", places) is None
+    }
 
 
 def module_name(path: str, places: Sequence[str]) -> str | None:
@@ -144,6 +172,7 @@ def start(manifest: str, places: Sequence[str], magic_number: str) -> None:
     hashes = parse(manifest)
     try:
         check(hashes)
+        check_libraries(hashes, places)
     except Changed as exc:
         _refuse(str(exc))
     sys.meta_path.insert(0, Finder(hashes, places))

@@ -201,9 +201,12 @@ class Mount(Backend):
 
     async def _end(self, lent: Lent) -> None:
         if lent.record:
-            await self.leases.end(lent.role, lent.record)
+            await self.leases.leave(lent.role, lent.record)
         if lent.triggers and lent.is_current(await self.credentials.get(lent.role)):
             await self._lease_ended(lent.role, lent.version, lent.caller)
+        # The mark before the record goes, as in the tick: a crash in between loses nothing.
+        if lent.record:
+            await self.leases.end(lent.role, lent.record)
 
     async def _lease_ended(self, role: str, version: int, caller: Caller) -> None:
         """Mark the version where the end of a lease on it, lent to `caller`, makes it due."""

@@ -32,7 +32,8 @@ class Resolver:
             asked = self._asked[host] = asyncio.get_running_loop().run_in_executor(self._pool, _ask, host)
             asked.add_done_callback(lambda done: self._learn(host, done))
         await asyncio.wait((asked,), timeout=limit_seconds)
-        if asked.done() and asked.exception() is None:
+        answered = asked.done() and not asked.cancelled()  # cancelled where the mount ended before a thread was free
+        if answered and asked.exception() is None:
             return asked.result()
         if host in self._known:
             return self._known[host]

@@ -70,6 +70,7 @@ class Sidecars:
         self.refused: dict[str, Sidecar] = {}  # of another contract, by name: for people to see
         self._complained: dict[tuple[str, str], str] = {}  # why whom was refused a name, as it was logged
         self._known: dict[str, Sidecar] | None = None
+        self._invalidated = 0  # what was read before is not remembered after
         self._loading = asyncio.Lock()
         self._registering = asyncio.Lock()
         self._beat = asyncio.Event()
@@ -210,16 +211,19 @@ class Sidecars:
     def invalidate(self) -> None:
         """Another node wrote: read all anew when they are next asked for."""
         self._known = None
+        self._invalidated += 1
 
     async def _load(self) -> dict[str, Sidecar]:
         async with self._loading:
             if self._known is None:
-                found = {}
+                found, before = {}, self._invalidated
                 for instance in await self._storage.list(PREFIX):
                     stored = await self._storage.get(PREFIX + instance)
                     sidecar = _read(instance, stored, self._clock.monotonic())
                     if sidecar is not None:
                         found[instance] = sidecar
+                if before != self._invalidated:
+                    return found
                 self._known = found
             return self._known
 

@@ -43,6 +43,19 @@ def test_extension_modules_are_covered(found):
     assert any(path.suffix == ".so" for path in found.files)
 
 
+def test_a_directory_of_libraries_is_covered_whole_and_a_package_is_not_one(tmp_path):
+    for name in ("pack.libs/libpart.so.1", "pack.libs/libother.so.1", "pack/part.so", "pack/data.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    mapped = [str(tmp_path / "pack.libs/libpart.so.1"), str(tmp_path / "pack/part.so"), "/usr/lib/libc.so.6"]
+    covered = closure.libraries(mapped, [str(tmp_path)])
+    assert {str(path.relative_to(tmp_path)) for path in covered} == {
+        "pack.libs/libpart.so.1",
+        "pack.libs/libother.so.1",
+        "pack/part.so",
+    }
+
+
 def test_every_source_has_its_byte_code_beside_it(found):
     sources = [path for path in found.files if path.suffix == ".py"]
     assert found.without_byte_code == ()

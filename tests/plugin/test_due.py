@@ -168,6 +168,22 @@ async def test_a_standby_reads_marks_anew_after_another_node_wrote(due):
     assert await standby.marks.all() == (MARK,)
 
 
+async def test_what_another_node_writes_while_the_marks_are_read_is_read_anew(due):
+    await due.credentials.put("crm", THIRD)
+    listing = due.storage.list
+
+    async def written_meanwhile(prefix):
+        due.storage.list = listing
+        found = await listing(prefix)
+        await Due(due.storage).marks.mark(MARK)
+        due.marks.invalidate()
+        return found
+
+    due.storage.list = written_meanwhile
+    assert await due.marks.all() == ()
+    assert await due.marks.all() == (MARK,)
+
+
 async def test_the_end_of_a_lease_wakes_a_sidecar_that_can_be_reached(plugin, stand_in):
     gone, door = stand_in("one"), stand_in("two")
     await plugin.start()

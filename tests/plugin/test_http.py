@@ -38,6 +38,12 @@ def target(door):
     return Target.of(door.url, door.certificate)
 
 
+@pytest.mark.parametrize("host", ["中.example", "a b", "a\x7fb"])
+def test_a_host_that_no_request_can_name_is_refused_with_the_registration(stand_in, host):
+    with pytest.raises(ValueError, match="url must be"):
+        Target.of(f"https://{host}:8443", stand_in().certificate)
+
+
 async def test_the_answer_comes_with_its_status_and_body(http, stand_in):
     door = stand_in()
     answer = await http.send(target(door), "POST", "/v1/rotate/crm", body=b"{}", limit_seconds=5)

@@ -110,6 +110,17 @@ for name in ("slipped_in", "pack.slipped_in", "space.slipped_in"):
     assert site.start(code, text) == (0, "not found\nnot found\nnot found", "")
 
 
+@pytest.mark.parametrize("slipped_in", ["libpthread.so.0", "glibc-hwcaps/x86-64-v3/libpart.so.1"])
+def test_a_library_beside_those_of_an_extension_module_is_refused_for_the_loader_looks_there_first(site, slipped_in):
+    site.write("pack.libs/libpart.so.1", "a library")
+    text = site.manifest()
+    assert site.start("print('ran')", text) == (0, "ran", "")
+    site.write(f"pack.libs/{slipped_in}", "another")
+    status, said, complained = site.start("print('ran')", text)
+    assert (status, said) == (1, "")
+    assert f"pack.libs/{slipped_in.partition('/')[0]} was not there" in complained
+
+
 def test_byte_code_that_was_not_there_at_installation_is_never_run(site):
     text = site.manifest()
     wicked = site.place / "wicked.py"

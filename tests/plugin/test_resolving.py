@@ -21,6 +21,7 @@ class NameServer:
 
     def __init__(self, monkeypatch):
         self.asked = []
+        self.looking = threading.Semaphore(0)
         self.answer = ["192.0.2.1"]
         self.may_answer = threading.Event()
         self.may_answer.set()
@@ -28,6 +29,7 @@ class NameServer:
 
     def look(self, host, port, **_):
         self.asked.append(host)
+        self.looking.release()
         assert self.may_answer.wait(10)
         if not self.answer:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -88,3 +90,15 @@ async def test_without_an_earlier_answer_it_fails_in_time(resolver, names):
     names.may_answer.set()
     with pytest.raises(OSError, match="no address"):
         await resolver.addresses("a.example", 5)
+
+
+async def test_a_name_that_no_thread_was_free_for_when_the_mount_ended_has_no_address(resolver, names):
+    names.may_answer.clear()
+    waiting = [asyncio.create_task(resolver.addresses(f"host{number}.example", 5)) for number in range(5)]
+    for _ in range(4):
+        assert await asyncio.to_thread(names.looking.acquire, timeout=10)
+    resolver.close()  # the fifth was waiting for a thread
+    with pytest.raises(OSError, match="host4"):
+        await waiting[4]
+    names.may_answer.set()
+    await asyncio.gather(*waiting[:4])

@@ -141,3 +141,18 @@ async def test_memory_says_whether_a_name_is_known_once_it_was_loaded(sidecars):
     assert sidecars.knows("two") is False
     sidecars.invalidate()
     assert sidecars.knows("one") is None
+
+
+async def test_what_another_node_writes_while_the_registrations_are_read_is_read_anew(storage, sidecars, clock):
+    listing = storage.list
+
+    async def written_meanwhile(prefix):
+        storage.list = listing
+        found = await listing(prefix)
+        await Sidecars(storage, Clock(clock.now, clock.monotonic)).register("one", said(), Caller(entity_id="e"))
+        sidecars.invalidate()
+        return found
+
+    storage.list = written_meanwhile
+    assert await sidecars.all() == []
+    assert [one.instance for one in await sidecars.all()] == ["one"]

@@ -63,6 +63,7 @@ def test_an_engine_serves_storage_leases_errors_and_help(bao):
     broken = bao.call("GET", "ex/bug")
     assert (broken.status, list(broken.body)) == (500, ["errors"])
     incident = broken.body["errors"][0].split()[2].rstrip(":")
+    assert bao.eventually(lambda: f"incident={incident}" in bao.log.read_text())
     (line,) = [line for line in bao.log.read_text().splitlines() if f"incident={incident}" in line]
     assert "[ERROR]" in line
     accepted = bao.call("GET", "ex/accepted")
