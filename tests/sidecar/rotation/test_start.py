@@ -337,42 +337,6 @@ def test_who_waits_is_told_at_once_when_the_sidecar_stops():
     rotations.stop(PATIENCE_SECONDS)
 
 
-def test_unlock_clears_the_charges_and_lets_a_stuck_rotation_go_on():
-    stage = Stage()
-    rotations = stage.enrolled()
-    stage.org.script["log_in"] = deque([lambda: None, "lost", "lost", "lost"])
-    rotations.rotate("crm", CALLER)
-    assert (stage.entry["state"], stage.entry["charges"]) == ("stuck", 3)
-    rotations.unlock("crm", CALLER)
-    assert (stage.entry["state"], stage.entry["charges"]) == ("settled", 0)
-    assert stage.is_live
-
-
-def test_unlock_for_a_user_who_is_not_the_roles_clears_nothing():
-    stage = Stage()
-    rotations = stage.enrolled()
-    with pytest.raises(CallerError, match="another user's"):
-        rotations.unlock("crm", CALLER, "somebody@example.com")
-    rotations.unlock("crm", CALLER, CRM.upper())
-
-
-def test_unlock_of_a_role_that_is_well_begins_nothing_and_of_one_in_hand_is_refused():
-    stage = Stage()
-    rotations = stage.enrolled()
-    rotations.unlock("crm", CALLER)
-    assert stage.person.logins == 0
-    refusals = []
-
-    def unlock():
-        with pytest.raises(CallerError) as refused:
-            rotations.unlock("crm", CALLER)
-        refusals.append(refused.value.status)
-
-    stage.org.script["change"] = deque([unlock])
-    rotations.rotate("crm", CALLER)
-    assert refusals == [409]
-
-
 def test_an_expected_version_only_watches_a_stuck_rotation():
     stage = Stage()
     rotations = stage.enrolled()

@@ -4,11 +4,11 @@ from collections import deque
 
 import pytest
 from fake_org import NEW_PASSWORD
-from fakes import CALLER
+from fakes import CALLER, CRM
 from stage import Stage
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_plugin_sdk.logical.errors import OperatorError
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
 
@@ -84,3 +84,39 @@ def test_who_unlocked_a_user_whose_role_could_not_be_created_is_remembered_too()
     rotations.unlock("crm", WATCH, stage.role.username)
     assert stage.entry["charges"] == 0
     assert (rotations.history("crm")[0].cause, rotations.history("crm")[0].display_name) == ("unlock", "night-watch")
+
+
+def test_unlock_clears_the_charges_and_lets_a_stuck_rotation_go_on():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.org.script["log_in"] = deque([lambda: None, "lost", "lost", "lost"])
+    rotations.rotate("crm", CALLER)
+    assert (stage.entry["state"], stage.entry["charges"]) == ("stuck", 3)
+    rotations.unlock("crm", CALLER)
+    assert (stage.entry["state"], stage.entry["charges"]) == ("settled", 0)
+    assert stage.is_live
+
+
+def test_unlock_for_a_user_who_is_not_the_roles_clears_nothing():
+    stage = Stage()
+    rotations = stage.enrolled()
+    with pytest.raises(CallerError, match="another user's"):
+        rotations.unlock("crm", CALLER, "somebody@example.com")
+    rotations.unlock("crm", CALLER, CRM.upper())
+
+
+def test_unlock_of_a_role_that_is_well_begins_nothing_and_of_one_in_hand_is_refused():
+    stage = Stage()
+    rotations = stage.enrolled()
+    rotations.unlock("crm", CALLER)
+    assert stage.person.logins == 0
+    refusals = []
+
+    def unlock():
+        with pytest.raises(CallerError) as refused:
+            rotations.unlock("crm", CALLER)
+        refusals.append(refused.value.status)
+
+    stage.org.script["change"] = deque([unlock])
+    rotations.rotate("crm", CALLER)
+    assert refusals == [409]
