@@ -30,7 +30,7 @@ from vault_salesforce_plugin.forward import Limits
 from vault_salesforce_plugin.http import Http
 
 NOON = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
-LIMITS = Limits(patient_seconds=0.8, brief_seconds=0.6, all_seconds=3.0, register_seconds=(0.2, 0.05))
+LIMITS = Limits(patient_seconds=2.0, brief_seconds=1.5, all_seconds=6.0, register_seconds=(0.2, 0.05))
 LONGEST_TEST_SECONDS = 20.0
 
 

@@ -171,14 +171,16 @@ def test_nothing_of_the_environment_runs_before_the_check(site, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
     (packages / "evil.pth").write_text("import sys; sys.stderr.write('pth ran')\n")
-    (packages / "sitecustomize.py").write_text("import sys; sys.stderr.write('sitecustomize ran')\n")
+    # Not sitecustomize: some systems have one of their own, which comes first.
+    (packages / "usercustomize.py").write_text("import sys; sys.stderr.write('usercustomize ran')\n")
+    (packages / "distutils-precedence.pth").write_text("import usercustomize\n")
     python = tmp_path / "venv" / "bin" / "python"
     seen = [
         subprocess.run([python, flags, "-c", "pass"], capture_output=True, text=True, check=True).stderr
         for flags in ("-IB", "-ISB")
     ]
     assert "pth ran" in seen[0]
-    assert "sitecustomize ran" in seen[0]
+    assert "usercustomize ran" in seen[0]
     assert seen[1] == ""
 
 

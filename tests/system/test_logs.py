@@ -1,6 +1,7 @@
 """What the plugin says in the server's own log: each at its level, with fields, and nothing for a read."""
 
 import re
+import secrets
 
 import pytest
 
@@ -38,14 +39,16 @@ def test_a_registration_is_told_once_and_its_heartbeats_are_not(product, stack):
 
 def test_a_sidecar_that_is_refused_is_warned_of_once(product, stack):
     heartbeat = {"url": stack.sidecar.url, "certificate": "none", "version": "9", "contract": 1}
+    stranger, before = f"stranger-{secrets.token_hex(4)}", len(said(stack, "a sidecar was refused"))
     for _ in range(3):
-        assert product.vault.send("POST", "v1/sf/sidecar/stranger", heartbeat).status == 400
+        assert product.vault.send("POST", f"v1/sf/sidecar/{stranger}", heartbeat).status == 400
     certificate = product.vault.ask("GET", "v1/sf/sidecar/dev").data["certificate"]
     taken = heartbeat | {"certificate": certificate}
     for _ in range(3):
         assert product.vault.send("POST", "v1/sf/sidecar/dev", taken).body["code"] == "instance_taken"
-    refused = [(level, fields["instance"]) for level, fields in said(stack, "a sidecar was refused")]
-    assert refused.count(("WARN", "stranger")) == refused.count(("WARN", "dev")) == 1
+    refused = [(level, fields["instance"]) for level, fields in said(stack, "a sidecar was refused")[before:]]
+    assert refused.count(("WARN", stranger)) == 1
+    assert refused.count(("WARN", "dev")) <= 1  # the same may have been said before
     reason = next(fields["reason"] for _, fields in said(stack, "a sidecar was refused") if fields["instance"] == "dev")
     assert "another identity" in reason
 
