@@ -24,6 +24,7 @@ from vault_salesforce_sidecar.rotation.journal import (
     fresh,
     machine_entry,
     with_entry,
+    with_fault,
     with_queued,
 )
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, Entry, Request, Secret, State
@@ -269,14 +270,12 @@ def is_fresh(entry: Entry) -> bool:
 
 def _asked_by(record: JournalEntry, caller: Caller, cause: str) -> JournalEntry:
     """The record with who asked last, why, and without what went wrong before."""
-    return replace(
+    asked = replace(
         record,
         cause=cause,
         request_id=caller.request_id,
         display_name=caller.display_name,
         entity_id=caller.entity_id,
         accessor=caller.accessor,
-        fault_code="",
-        fault_cause="",
-        fault_remedy="",
     )
+    return with_fault(asked, None)

@@ -25,3 +25,17 @@ def vault(server: Any, pool: urllib3.PoolManager) -> Vault:
     made = Vault(pool, server.addr)
     made.use(SecretStr(server.root_token))
     return made
+
+
+class Monotonic:
+    """A monotonic clock that a test turns."""
+
+    seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
+@pytest.fixture
+def time():
+    return Monotonic()

@@ -1,21 +1,8 @@
 """A read is stale where a later version is known, for as long as an election may take."""
 
-import pytest
 
 from vault_salesforce_sidecar.vault import recent
 from vault_salesforce_sidecar.vault.recent import KNOWN_SECONDS, Recent
-
-
-class Time:
-    seconds = 0.0
-
-    def __call__(self):
-        return self.seconds
-
-
-@pytest.fixture
-def time():
-    return Time()
 
 
 def test_an_older_version_is_stale_and_the_same_or_a_later_one_is_not(time):

@@ -84,18 +84,6 @@ def nobody():
         yield f"http://127.0.0.1:{unused.getsockname()[1]}"
 
 
-class Time:
-    seconds = 0.0
-
-    def __call__(self):
-        return self.seconds
-
-
-@pytest.fixture
-def time():
-    return Time()
-
-
 def addresses(nodes):
     return [node.address for node in nodes]
 
