@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 import structlog
 
@@ -14,6 +14,29 @@ REDACTED = "(redacted)"
 _SECRET_NAME = re.compile(r"(?i)(?:password|passwd|token|secret|secret_id|private_key|authorization|assertion|sid)$")
 # These print whole requests at DEBUG, passwords and tokens with them.
 _TALKATIVE = ("urllib3", "zeep", "zeep.transports", "hvac", "requests")
+
+
+class Asker(Protocol):
+    """Whatever tells who asked: a request's caller, or a record that kept it."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def display_name(self) -> str: ...
+    @property
+    def entity_id(self) -> str: ...
+    @property
+    def accessor(self) -> str: ...
+
+
+def asked_by(asker: Asker) -> dict[str, str]:
+    """Who asked, as the fields of a line."""
+    return {
+        "request_id": asker.request_id,
+        "display_name": asker.display_name,
+        "entity_id": asker.entity_id,
+        "accessor": asker.accessor,
+    }
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

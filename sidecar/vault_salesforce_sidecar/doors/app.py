@@ -19,6 +19,7 @@ from vault_salesforce_sidecar.doors import probes, wake
 from vault_salesforce_sidecar.doors.once import Once
 from vault_salesforce_sidecar.doors.signed import SignedDoor, SignedRequest
 from vault_salesforce_sidecar.engine import Engine
+from vault_salesforce_sidecar.log import asked_by
 from vault_salesforce_sidecar.paths import PATHS
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable
 
@@ -76,12 +77,9 @@ def _answer(engine: Engine, router: Router, signed: SignedRequest) -> Answer:
         operation=request.operation.value,
         path=request.path,
         status=answer.status,
-        request_id=request.caller.request_id,
-        display_name=request.caller.display_name,
-        entity_id=request.caller.entity_id,
-        accessor=request.caller.accessor,
         remote_address=request.caller.remote_address,
         seconds=round(time.monotonic() - begun, 3),
+        **asked_by(request.caller),
     )
     return answer
 

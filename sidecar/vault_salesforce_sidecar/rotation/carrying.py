@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from vault_plugin_sdk.logical.errors import EngineError
+from vault_salesforce_sidecar.log import asked_by
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine, tokens
 from vault_salesforce_sidecar.rotation.asking import Desk
@@ -170,11 +171,8 @@ class Carrier:
             state=record.state,
             reason=record.reason,
             cause=record.cause,
-            request_id=record.request_id,
-            display_name=record.display_name,
-            entity_id=record.entity_id,
-            accessor=record.accessor,
             version=record.published_version,
+            **asked_by(record),
         )
         self.after_rest(account, self.do_chores(stored))
 

@@ -10,6 +10,7 @@ from vault_plugin_sdk.framework.coerce import jsonable
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 from vault_plugin_sdk.logical.request import Caller
+from vault_salesforce_sidecar.log import asked_by
 from vault_salesforce_sidecar.records.history_entry import REVEALED
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation.budget import logins_left
@@ -149,11 +150,8 @@ class Revealing:
             username=record.username,
             state=record.state,
             rotation_id=record.rotation_id,
-            request_id=caller.request_id,
-            display_name=caller.display_name,
-            entity_id=caller.entity_id,
-            accessor=caller.accessor,
             remote_address=caller.remote_address,
+            **asked_by(caller),
         )
 
 

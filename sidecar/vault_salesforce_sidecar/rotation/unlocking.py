@@ -7,6 +7,7 @@ import structlog
 
 from vault_plugin_sdk.logical.errors import CallerError
 from vault_plugin_sdk.logical.request import Caller
+from vault_salesforce_sidecar.log import asked_by
 from vault_salesforce_sidecar.records.history_entry import UNLOCKED
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine
@@ -79,10 +80,7 @@ class Unlocking:
             "unlocked",
             role=record.role,
             username=record.username,
-            request_id=caller.request_id,
-            display_name=caller.display_name,
-            entity_id=caller.entity_id,
-            accessor=caller.accessor,
+            **asked_by(caller),
         )
         reason = f"failed logins of {record.username} are counted from zero again"
         try:

@@ -1,6 +1,5 @@
 """A read is stale where a later version is known, for as long as an election may take."""
 
-
 from vault_salesforce_sidecar.vault import recent
 from vault_salesforce_sidecar.vault.recent import KNOWN_SECONDS, Recent
 
