@@ -26,6 +26,7 @@ A configuration is a JSON file, each part of it optional:
 \b
   {{"org": {{"retire_mode": "pre-W26", "password_policy": {{"max_login_attempts": 5}}}},
    "users": [{{"username": "a@b.example", "password": "...", "security_token": "..."}}],
+   "apps": [{{"client_id": "...", "certificate": "-----BEGIN CERTIFICATE-----..."}}],
    "misbehave": {{"mail_delay_seconds": 2}}}}
 """
 
@@ -39,6 +40,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--config", "config_file", type=_FILE, help="JSON file with the org and its users.")
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM); plain HTTP without it.")
 @click.option("--tls-key", type=_FILE, help="Private key (PEM) of the certificate.")
+@click.option("--tls-client-ca", type=_FILE, help="Authorities of client certificates (PEM).")
+@click.option("--smtp", metavar="HOST:PORT", help="Mail server that mail is sent to as well, such as 127.0.0.1:1025.")
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
 def main(
     *,
@@ -48,12 +51,18 @@ def main(
     config_file: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    tls_client_ca: Path | None,
+    smtp: str | None,
     as_json: bool,
 ) -> None:
     """Run until SIGTERM or SIGINT."""
     if bool(tls_cert) != bool(tls_key):
         raise click.UsageError("--tls-cert and --tls-key go together.")
-    tls = TlsFiles(tls_cert, tls_key) if tls_cert and tls_key else None
+    tls = TlsFiles(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
+    host, _, smtp_port = (smtp or "").rpartition(":")
+    if smtp and not (host and smtp_port.isdecimal()):
+        raise click.UsageError("--smtp must be HOST:PORT.")
+    server = (host, int(smtp_port)) if smtp else None
     ended = Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -64,7 +73,7 @@ def main(
     signal.signal(signal.SIGINT, end)
     try:
         config = read_config(json.loads(config_file.read_text("utf-8"))) if config_file else DEFAULT_CONFIG
-        running = start(config, maildir=maildir, port=port, control_port=control_port, tls=tls)
+        running = start(config, maildir=maildir, smtp=server, port=port, control_port=control_port, tls=tls)
     except (SettingsError, OSError, json.JSONDecodeError) as error:
         raise click.ClickException(str(error)) from error
     with running:

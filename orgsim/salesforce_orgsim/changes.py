@@ -10,10 +10,11 @@ from .faults import FaultError
 from .login import fail
 from .mail import Letter, reset_link_letter, token_letter
 from .org import ChangeSeen, Org, new_security_token
+from .password_policy import REPEATED
 from .user import User
 
 _TEMPORARY_LENGTH = 9
-_TOO_SOON = "Your password cannot be reset at this time"
+TOO_SOON = "Your password cannot be reset at this time"
 
 
 class Route(StrEnum):
@@ -81,7 +82,7 @@ def check(org: Org, change: PasswordChange) -> None:
         # A password that must be changed may be changed at once, or its user could never come in again.
         must_change = change.subject.password_expired(policy, now)
         if now < change.subject.last_password_change + policy.minimum_lifetime and not must_change:
-            raise FaultError("INVALID_NEW_PASSWORD", _TOO_SOON)
+            raise FaultError(org.settings.one_day_rule_code, TOO_SOON)
         if change.route is Route.RESET:
             return
         settings = change.subject.settings
@@ -91,7 +92,13 @@ def check(org: Org, change: PasswordChange) -> None:
             earlier=change.subject.earlier_passwords,
         )
         if objection:
-            raise FaultError("INVALID_NEW_PASSWORD", objection)
+            repeated = objection == REPEATED
+            raise FaultError(org.settings.repeated_password_code if repeated else "INVALID_NEW_PASSWORD", objection)
+
+
+def is_too_soon(change: PasswordChange, fault: FaultError) -> bool:
+    """Say whether a fault is the one-day rule's, refusing an administrator's reset: of that the user gets a mail."""
+    return fault.message == TOO_SOON and change.route is Route.RESET and change.actor is not change.subject
 
 
 def apply(org: Org, change: PasswordChange) -> Changed:
@@ -171,7 +178,15 @@ def _renew_token(org: Org, user: User) -> Letter:
     user.security_token = new_security_token()
     user.counters.token_resets += 1
     user.counters.token_mails += 1
-    return token_letter(user, user.security_token, org.clock.now(), wording=org.settings.mail_wording)
+    settings = org.settings
+    return token_letter(
+        user,
+        user.security_token,
+        org.clock.now(),
+        wording=settings.mail_wording,
+        brand=settings.mail_brand,
+        parts=settings.mail_format,
+    )
 
 
 def _temporary_password() -> str:

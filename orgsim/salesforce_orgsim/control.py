@@ -3,7 +3,7 @@
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from . import control_users
+from . import control_apps, control_users
 from .clock import stamp
 from .control_json import ControlError, read_object, to_json
 from .exchange import World
@@ -23,6 +23,7 @@ def control_app(world: World, stale: StaleConsumers) -> Flask:
     _add_org(app, world)
     _add_knobs(app, world)
     control_users.add_to(app, world, stale)
+    control_apps.add_to(app, world)
 
     @app.post("/reset")
     def reset() -> Response:

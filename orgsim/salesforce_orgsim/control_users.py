@@ -12,6 +12,7 @@ from .changes import PasswordChange, Route
 from .clock import stamp
 from .control_json import ControlError, read_body, read_object, to_json
 from .exchange import World
+from .mail import letter_by_hand
 from .reading import as_json, change, snake_case
 from .settings import read_user
 from .stale import StaleConsumers, read_plan
@@ -19,6 +20,7 @@ from .user import User
 
 # Shown from the living user instead, never shown, or fixed for life.
 _NOT_SHOWN = ("password", "security_token", "temporary_password", "password_age_days")
+_MAIL = {"from": "noreply@salesforce.com", "subject": "Your new Salesforce security token", "body": ""}
 _FIXED = {"username", "security_token", "password_age_days"}
 
 
@@ -79,6 +81,7 @@ def add_to(app: Flask, world: World, stale: StaleConsumers) -> None:
         return to_json(_show(world, stale, found))
 
     _add_deeds(app, world, stale)
+    _add_mailboxes(app, world)
 
 
 def _add_deeds(app: Flask, world: World, stale: StaleConsumers) -> None:
@@ -91,6 +94,14 @@ def _add_deeds(app: Flask, world: World, stale: StaleConsumers) -> None:
         if found.settings.api_only and not login_as:
             raise ControlError(409, f"{found.username} is API-only and cannot open the page; send login_as: true.")
         world.post.post(changes.reset_token(world.org, found), "resetSecurityToken")
+        return to_json(_show(world, stale, found))
+
+    @app.post("/users/<username>/rename")
+    def rename(username: str) -> Response:
+        found, name = _find(world, username), read_object(request).get("username")
+        if not isinstance(name, str) or "@" not in name:
+            raise ControlError(400, "username must be the new login name.")
+        world.org.rename(found, name)
         return to_json(_show(world, stale, found))
 
     @app.post("/users/<username>/end-sessions")
@@ -109,6 +120,28 @@ def _add_deeds(app: Flask, world: World, stale: StaleConsumers) -> None:
                     "security_token": (document.get("security_token") or None) == found.security_token,
                 }
             )
+
+    @app.post("/users/<username>/confirm-device")
+    def confirm(username: str) -> Response:
+        found, document = _find(world, username), read_object(request)
+        source = document.get("source", "127.0.0.1")
+        if not isinstance(source, str):
+            raise ControlError(400, "source must be an address.")
+        with world.org.lock:
+            world.org.device(found, source).confirmed = True
+        return to_json(_show(world, stale, found))
+
+
+def _add_mailboxes(app: Flask, world: World) -> None:
+    @app.post("/mailbox/<username>")
+    def put_mail(username: str) -> Response:
+        found, document = _find(world, username), read_object(request)
+        sender, subject, body = (document.get(name, default) for name, default in _MAIL.items())
+        if not all(isinstance(one, str) for one in (sender, subject, body)):
+            raise ControlError(400, "from, subject and body must be text.")
+        letter = letter_by_hand(found, world.org.clock.now(), sender=sender, subject=subject, body=body)
+        world.post.post(letter, "mail")
+        return to_json(world.post.letters(found.username), 201)
 
     @app.get("/mailbox/<username>")
     def mails(username: str) -> Response:

@@ -14,7 +14,7 @@ CONTENT_TYPE = "text/xml; charset=UTF-8"
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
-Value: TypeAlias = "str | bool | int | Fields | None"
+Value: TypeAlias = "str | bool | int | float | SObject | Fields | None"
 Fields: TypeAlias = Sequence[tuple[str, "Value"]]
 
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
@@ -27,22 +27,37 @@ class Dialect:
     letter: str
     namespace: str
     faults: str
+    records: str
     api_type: str
 
 
-PARTNER = Dialect("u", "urn:partner.soap.sforce.com", "urn:fault.partner.soap.sforce.com", "SOAP Partner")
-ENTERPRISE = Dialect("c", "urn:enterprise.soap.sforce.com", "urn:fault.enterprise.soap.sforce.com", "SOAP Enterprise")
+def _dialect(letter: str, name: str) -> Dialect:
+    low = name.lower()
+    messages, faults, records = (f"urn:{part}{low}.soap.sforce.com" for part in ("", "fault.", "sobject."))
+    return Dialect(letter, messages, faults, records, f"SOAP {name}")
+
+
+PARTNER, ENTERPRISE = _dialect("u", "Partner"), _dialect("c", "Enterprise")
 DIALECTS = {dialect.letter: dialect for dialect in (PARTNER, ENTERPRISE)}
 
 
 @dataclass(frozen=True)
+class SObject:
+    """A record: the kind of its object, and its fields in the namespace of records."""
+
+    kind: str
+    fields: "Fields"
+
+
+@dataclass(frozen=True)
 class Call:
-    """A request: the operation with its arguments, and the headers by name."""
+    """A request: the operation with its arguments, of which one may be repeated, and the headers by name."""
 
     namespace: str
     operation: str
     arguments: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, Mapping[str, str]] = field(repr=False)
+    repeated: Sequence[str] = field(default=(), repr=False)
 
 
 def parse(body: bytes) -> Call:
@@ -75,20 +90,23 @@ def parse(body: bytes) -> Call:
         namespace=name.namespace or "",
         operation=name.localname,
         arguments=_children(content[0]),
+        repeated=tuple(child.text or "" for child in content[0]),
         headers={} if header is None else {etree.QName(block).localname: _children(block) for block in header},
     )
 
 
-def success(dialect: Dialect, operation: str, result: Fields | None, limit: tuple[int, int] | None) -> bytes:
+def success(dialect: Dialect, operation: str, results: Sequence[Fields], limit: tuple[int, int] | None) -> bytes:
     """Write an answer.
 
     Args:
         dialect: Whose namespace the answer is in.
         operation: The operation answered.
-        result: Its result, in the order of the WSDL; None for an answer that has none.
+        results: Its results, each in the order of the WSDL; most operations have one, and some have none.
         limit: API requests used and allowed, for the operations that say so in a header.
     """
     nsmap: Any = {"soapenv": SOAP, None: dialect.namespace, "xsi": XSI}
+    if operation in {"query", "queryMore"}:
+        nsmap["sf"] = dialect.records
     envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap=nsmap)
     if limit is not None:
         header = etree.SubElement(envelope, f"{{{SOAP}}}Header")
@@ -96,7 +114,7 @@ def success(dialect: Dialect, operation: str, result: Fields | None, limit: tupl
         info: Fields = (("limitInfo", (("current", used), ("limit", allowed), ("type", "API REQUESTS"))),)
         _append(header, dialect.namespace, "LimitInfoHeader", info)
     body = etree.SubElement(envelope, f"{{{SOAP}}}Body")
-    _append(body, dialect.namespace, f"{operation}Response", () if result is None else (("result", result),))
+    _append(body, dialect.namespace, f"{operation}Response", tuple(("result", result) for result in results), dialect)
     return _DECLARATION + etree.tostring(envelope)
 
 
@@ -133,14 +151,30 @@ def _children(element: etree._Element) -> dict[str, str]:
     return {etree.QName(child).localname: child.text or "" for child in element}
 
 
-def _append(parent: etree._Element, namespace: str, name: str, value: Value) -> None:
+def _append(parent: etree._Element, namespace: str, name: str, value: Value, dialect: Dialect = PARTNER) -> None:
     child = etree.SubElement(parent, f"{{{namespace}}}{name}" if namespace else name)
     if value is None:
         child.set(f"{{{XSI}}}nil", "true")
     elif isinstance(value, bool):
         child.text = "true" if value else "false"
-    elif isinstance(value, str | int):
+    elif isinstance(value, str | int | float):
         child.text = str(value)
+    elif isinstance(value, SObject):
+        _append_record(child, value, dialect)
     else:
         for field_name, field_value in value:
-            _append(child, namespace, field_name, field_value)
+            _append(child, namespace, field_name, field_value, dialect)
+
+
+def _append_record(element: etree._Element, record: SObject, dialect: Dialect) -> None:
+    fields = list(record.fields)
+    record_id = next((value for name, value in fields if name == "Id"), None)
+    if dialect is PARTNER:
+        # The type and the id come first, and the id once more if it was asked for.
+        element.set(f"{{{XSI}}}type", "sf:sObject")
+        fields = [("type", record.kind), ("Id", record_id), *fields]
+    else:
+        element.set(f"{{{XSI}}}type", f"sf:{record.kind}")
+        fields = [("Id", record_id), *(field for field in fields if field[0] != "Id")]
+    for name, value in fields:
+        _append(element, dialect.records, name, value, dialect)

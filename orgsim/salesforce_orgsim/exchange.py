@@ -13,15 +13,23 @@ from flask import Response
 from . import changes
 from .changes import Changed, PasswordChange
 from .faults import UNAVAILABLE_PAGE, FaultError, MessageError
+from .in_progress import InProgress
+from .knobs import SPOILERS
 from .later import Later
-from .mail import PostOffice
+from .mail import Letter, reset_failure_letter
 from .misbehave import Misbehave, Setting
 from .org import Org
+from .post_office import PostOffice
 from .request_log import NO_ANSWER, SUCCESS, Entry, RequestLog
+from .spoil import spoil
 from .stopping import Stopping
 
 HOOK_SECONDS = 5.0
 HOLD_SECONDS = 60.0
+
+_OPEN_TO_ALL = {"versions", "unknown"}
+_NOT_LIMITED = {"login", "token"}
+_CONCURRENT = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
 
 
 class NoAnswerError(ConnectionAbortedError):
@@ -42,6 +50,7 @@ class World:
     log: RequestLog
     later: Later
     stopping: Stopping
+    in_progress: InProgress
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,15 @@ class Arrival:
     source: str
     host: str
     connection: socket.socket | None
+    client_certificate: bool = False
+
+
+class _SpoiledError(Exception):
+    """The request is to be answered with nothing but a spoiled answer."""
+
+    def __init__(self, knob: str, setting: Setting) -> None:
+        self.knob = knob
+        self.setting = setting
 
 
 class Exchange:
@@ -83,6 +101,17 @@ class Exchange:
             raise FaultError(refusal.text("code"), refusal.parameters["message"])
         if self.take("close_connection", when="before"):
             self._go_silent(0.0)
+        for knob in SPOILERS:
+            if setting := self.take(knob, when="before"):
+                raise _SpoiledError(knob, setting)
+        self._enter_org()
+
+    def spoil(self, response: Response) -> Response:
+        """Let the knobs bite that spoil the answer."""
+        for knob in SPOILERS:
+            if setting := self.take(knob, when="after"):
+                return spoil(response, knob, setting, self._world.stopping)
+        return response
 
     def change_password(self, change: PasswordChange) -> Changed:
         """Make a password change, with all that can go wrong about it.
@@ -93,8 +122,10 @@ class Exchange:
         """
         try:
             changes.check(self.org, change)
-        except FaultError:
+        except FaultError as fault:
             self._note(applied=False)
+            if changes.is_too_soon(change, fault):
+                self._post(reset_failure_letter(change.subject, self.org.clock.now()))
             raise
         self._call_hook("hook_url")
         if late := self.take("change_late_seconds"):
@@ -135,8 +166,29 @@ class Exchange:
             raise
         self._note(applied=True)
         for letter in changed.letters:
-            self._world.post.post(letter, self._entry.operation, self._after_answer.append)
+            self._post(letter)
         return changed
+
+    def _post(self, letter: Letter) -> None:
+        self._world.post.post(letter, self._entry.operation, self._after_answer.append)
+
+    def _enter_org(self) -> None:
+        """Refuse what the state of the org as a whole forbids."""
+        settings, operation = self.org.settings, self._entry.operation
+        if settings.mutual_authentication and not self.arrival.client_certificate:
+            raise FaultError("MUTUAL_AUTHENTICATION_FAILED")
+        if operation in _OPEN_TO_ALL:
+            return
+        closed = {
+            "ORG_NOT_OWNED_BY_INSTANCE": settings.moved,
+            "ORG_LOCKED": settings.org_locked,
+            "TRIAL_EXPIRED": settings.trial_expired,
+        }
+        if code := next((code for code, applies in closed.items() if applies), None):
+            raise FaultError(code)
+        slow = self._world.in_progress.longer_than(settings.concurrent_limit_after)
+        if operation not in _NOT_LIMITED and slow >= settings.concurrent_limit:
+            raise FaultError("REQUEST_LIMIT_EXCEEDED", _CONCURRENT)
 
     def _apply_late(self, change: PasswordChange) -> None:
         try:
@@ -215,13 +267,18 @@ def handle(
     outcome = SUCCESS
     try:
         try:
-            exchange.arrive()
-            response = work(exchange)
+            with world.in_progress.one():
+                exchange.arrive()
+                response = work(exchange)
         except (FaultError, MessageError) as error:
             response, outcome = refuse(error), error.code
         except _UnavailableError:
             response, outcome = Response(UNAVAILABLE_PAGE, 503, mimetype="text/html"), "SERVER_UNAVAILABLE"
+        except _SpoiledError as spoiled:
+            response = spoil(Response(""), spoiled.knob, spoiled.setting, world.stopping)
+            outcome = spoiled.knob
         exchange.leave(outcome)
+        response = exchange.spoil(response)
     except NoAnswerError:
         exchange.finish()
         raise

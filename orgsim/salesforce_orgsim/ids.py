@@ -9,6 +9,11 @@ LOGIN_HISTORY = "0Ya"
 PROFILE = "00e"
 PERMISSION_SET = "0PS"
 PERMISSION_SET_ASSIGNMENT = "0Pa"
+AUTH_SESSION = "0Ak"
+OAUTH_TOKEN = "0CQ"  # noqa: S105 -- a prefix
+LOGIN_IP = "710"
+APP = "0xI"
+CONSUMER = "888"
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _SHORT, _LONG = 15, 18

@@ -1,26 +1,69 @@
-"""The org's mail: what the letters say, and the post office that puts them into one maildir for all users."""
+"""What the org's letters say: senders, wordings old and new, branded or not, and in the user's language."""
 
 import html
-import mailbox
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
-from pathlib import Path
-from threading import Lock
+from email.utils import format_datetime, formataddr, make_msgid
 
-from .clock import stamp
-from .later import Later
-from .misbehave import Misbehave
 from .user import User
 
 TOKEN = "security_token"  # noqa: S105 -- a kind of letter
 RESET_LINK = "password_reset"
+RESET_FAILURE = "password_reset_failure"
+BY_HAND = "by_hand"
+
+NEW_SENDER, OLD_SENDER = "noreply@salesforce.com", "support@salesforce.com"
+OLD_SUBJECT = "salesforce.com security token confirmation"
+
+
+@dataclass(frozen=True)
+class _Wording:
+    """The token mail in one language; `{product}` is Salesforce, or the brand that an org has put in its place."""
+
+    subject: str
+    opening: str
+    username: str
+    token: str
+    closing: str
+
 
 _WORDINGS = {
-    "new": ("noreply@salesforce.com", "Your new Salesforce security token"),
-    "old": ("support@salesforce.com", "salesforce.com security token confirmation"),
+    "en_US": _Wording(
+        "Your new {product} security token",
+        "You have a new {product} security token: it was asked for, or your password was changed.",
+        "Username:",
+        "Security token (case-sensitive):",
+        "For more information on using your security token, see the online help.",
+    ),
+    "de": _Wording(
+        "Ihr neues {product}-Sicherheitstoken",
+        "Sie haben ein neues Sicherheitstoken für {product}: Es wurde angefordert, oder Ihr Kennwort wurde geändert.",
+        "Benutzername:",
+        "Sicherheitstoken (Groß-/Kleinschreibung beachten):",
+        "Weitere Informationen zum Sicherheitstoken finden Sie in der Online-Hilfe.",
+    ),
+    "fr": _Wording(
+        "Votre nouveau jeton de sécurité {product}",
+        "Vous avez un nouveau jeton de sécurité {product} : il a été demandé, ou votre mot de passe a été modifié.",
+        "Nom d'utilisateur :",
+        "Jeton de sécurité (respecter la casse) :",
+        "Pour plus d'informations sur le jeton de sécurité, consultez l'aide en ligne.",
+    ),
+    "es": _Wording(
+        "Su nuevo token de seguridad de {product}",
+        "Tiene un nuevo token de seguridad de {product}: se solicitó, o su contraseña se cambió.",
+        "Nombre de usuario:",
+        "Token de seguridad (distingue mayúsculas y minúsculas):",
+        "Para obtener más información sobre el token de seguridad, consulte la ayuda en línea.",
+    ),
+    "ja": _Wording(
+        "新しい {product} セキュリティトークン",
+        "{product} の新しいセキュリティトークンが発行されました。",
+        "ユーザ名:",
+        "セキュリティトークン (大文字と小文字を区別):",
+        "セキュリティトークンについては、オンラインヘルプを参照してください。",
+    ),
 }
 
 
@@ -29,10 +72,14 @@ class Letter:
     """One mail, before it is posted.
 
     Attributes:
-        kind: TOKEN or RESET_LINK.
+        kind: TOKEN, RESET_LINK, RESET_FAILURE or BY_HAND.
         username: The user it is about; one mailbox may serve many.
         to: The user's e-mail address.
+        sender: Address that it comes from.
         time: When the org wrote it.
+        sender_name: Name beside the sender's address.
+        parts: `both`, `plain` or `html`.
+        lang: Its language.
     """
 
     kind: str
@@ -42,41 +89,58 @@ class Letter:
     subject: str
     body: str = field(repr=False)
     time: datetime
+    sender_name: str = "Salesforce"
+    parts: str = "both"
+    lang: str = "en_US"
 
     def message(self) -> EmailMessage:
-        """Write the letter as RFC 5322 wants it, in plain text and in HTML."""
+        """Write the letter as RFC 5322 wants it."""
         message = EmailMessage()
-        message["From"] = f"Salesforce <{self.sender}>"
+        message["From"] = formataddr((self.sender_name, self.sender))
         message["To"] = self.to
         message["Subject"] = self.subject
         message["Date"] = format_datetime(self.time)
         message["Message-ID"] = make_msgid(domain="salesforce.com")
+        if self.parts == "html":
+            message.set_content(self._html(), subtype="html")
+            return message
         message.set_content(self.body)
-        lines = html.escape(self.body).replace("\n", "<br>\n")
-        message.add_alternative(f"<html><body>{lines}</body></html>", subtype="html")
+        if self.parts == "both":
+            message.add_alternative(self._html(), subtype="html")
         return message
 
+    def _html(self) -> str:
+        rows = "".join(f"<tr><td>{_marked_up(line)}</td></tr>\n" for line in self.body.splitlines() if line)
+        return f'<html lang="{self.lang}"><body><table border="0">\n{rows}</table></body></html>\n'
 
-def token_letter(user: User, token: str, now: datetime, *, wording: str) -> Letter:
+
+def token_letter(
+    user: User, token: str, now: datetime, *, wording: str = "new", brand: str = "", parts: str = "both"
+) -> Letter:
     """Write the mail that brings a user's new security token.
 
     Args:
-        user: Whose token it is.
+        user: Whose token it is; the mail is in this user's language.
         token: The token.
         now: The org's time.
         wording: `new` or `old`: which sender and subject.
+        brand: What a branded org calls itself; empty is Salesforce.
+        parts: `both`, `plain` or `html`.
     """
-    sender, subject = _WORDINGS[wording]
+    product = brand or "Salesforce"
+    words = _WORDINGS[user.settings.language]
     body = (
-        "You have a new Salesforce security token: it was asked for, or your password was changed.\n"
+        f"{words.opening.format(product=product)}\n"
         "\n"
-        f"Username: {user.username}\n"
-        f"Security token (case-sensitive): {token}\n"
+        f"{words.username} {user.username}\n"
+        f"{words.token} {token}\n"
         "\n"
-        "From now on, programs that log in with your password need this token behind it.\n"
-        "For more information on using your security token, see the online help.\n"
+        f"{words.closing}\n"
     )
-    return Letter(TOKEN, user.username, user.settings.email, sender, subject, body, now)
+    old = wording == "old"
+    subject = OLD_SUBJECT if old else words.subject.format(product=product)
+    letter = _letter(user, TOKEN, subject, body, now, sender=OLD_SENDER if old else NEW_SENDER)
+    return replace(letter, sender_name=product, parts=parts)
 
 
 def reset_link_letter(user: User, now: datetime) -> Letter:
@@ -88,84 +152,33 @@ def reset_link_letter(user: User, now: datetime) -> Letter:
         "\n"
         "Follow this link within 24 hours to choose a new one: https://orgsim.example/secur/forgotpassword\n"
     )
-    sender = _WORDINGS["new"][0]
-    return Letter(
-        RESET_LINK, user.username, user.settings.email, sender, "Your Salesforce password was reset", body, now
+    return _letter(user, RESET_LINK, "Your Salesforce password was reset", body, now)
+
+
+def reset_failure_letter(user: User, now: datetime) -> Letter:
+    """Write the mail that a user gets when the one-day rule refused an administrator's reset."""
+    body = (
+        "An administrator tried to reset your Salesforce password, which cannot be reset at this time.\n"
+        "\n"
+        f"Username: {user.username}\n"
+        "\n"
+        "A password can be changed once a day. Yours has not been changed.\n"
     )
+    return _letter(user, RESET_FAILURE, "Salesforce password reset failure", body, now)
 
 
-def _open_maildir(directory: Path) -> mailbox.Maildir:
-    # The library makes the three folders only where the directory itself is absent.
-    for folder in ("tmp", "new", "cur"):
-        (directory / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
-    return mailbox.Maildir(directory)
+def letter_by_hand(user: User, now: datetime, *, sender: str, subject: str, body: str) -> Letter:
+    """Write a mail of a test's own, such as a forged one."""
+    return replace(_letter(user, BY_HAND, subject, body, now, sender=sender), sender_name="")
 
 
-class PostOffice:
-    """Delivers letters into memory and, when there is one, into a maildir.
+def _letter(user: User, kind: str, subject: str, body: str, now: datetime, *, sender: str = NEW_SENDER) -> Letter:
+    settings = user.settings
+    return Letter(kind, user.username, settings.email, sender, subject, body, now, lang=settings.language)
 
-    Args:
-        directory: The maildir, made when it is absent; None keeps letters in memory only.
-        misbehave: The knobs `mail_lost`, `mail_delay_seconds` and `mail_after_answer`.
-        later: Where delayed letters wait.
-    """
 
-    def __init__(self, directory: Path | None, misbehave: Misbehave, later: Later) -> None:
-        self._maildir = _open_maildir(directory) if directory else None
-        self._misbehave = misbehave
-        self._later = later
-        self._lock = Lock()
-        self._delivered: list[Letter] = []
-        self._keys: list[str] = []
-
-    def post(
-        self, letter: Letter, operation: str, after_answer: Callable[[Callable[[], None]], None] | None = None
-    ) -> None:
-        """Send a letter, as well as the knobs allow.
-
-        Args:
-            letter: The letter.
-            operation: The operation that caused it; a knob may be limited to one.
-            after_answer: Takes what must happen after the client has its answer; None when nobody waits for one.
-        """
-        if self._misbehave.take("mail_lost", operation, letter.username):
-            return
-        delay = self._misbehave.take("mail_delay_seconds", operation, letter.username)
-        if delay:
-            self._later.run_after(delay.number("seconds"), lambda: self._deliver(letter))
-        elif after_answer and self._misbehave.take("mail_after_answer", operation, letter.username):
-            after_answer(lambda: self._deliver(letter))
-        else:
-            self._deliver(letter)
-
-    def letters(self, username: str) -> list[dict[str, str]]:
-        """Show the letters delivered to one user, oldest first, bodies and all."""
-        with self._lock:
-            return [
-                {
-                    "kind": letter.kind,
-                    "time": stamp(letter.time),
-                    "from": letter.sender,
-                    "to": letter.to,
-                    "subject": letter.subject,
-                    "body": letter.body,
-                }
-                for letter in self._delivered
-                if letter.username.lower() == username.lower()
-            ]
-
-    def reset(self) -> None:
-        """Take back every letter that was delivered."""
-        with self._lock:
-            self._delivered.clear()
-            for key in self._keys:
-                if self._maildir is not None:
-                    self._maildir.discard(key)
-            self._keys.clear()
-
-    def _deliver(self, letter: Letter) -> None:
-        with self._lock:
-            self._delivered.append(letter)
-            if self._maildir is not None:
-                # Maildir.add writes the file in tmp/ and links it into new/ once it is whole.
-                self._keys.append(self._maildir.add(letter.message()))
+def _marked_up(line: str) -> str:
+    label, colon, value = line.partition(": ")
+    if not colon or " " in value.strip():
+        return html.escape(line)
+    return f"{html.escape(label)}:</td><td><b>{html.escape(value)}</b>"

@@ -1,124 +1,12 @@
-"""The knobs of misbehaviour: what can go wrong on purpose, how each knob is set, and how often it still bites."""
+"""The knobs of misbehaviour as they stand: turned by tests, used up by requests."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
+from .knobs import CHANGES, KNOBS, LIMITS, PASSWORD_CHANGES_ONLY, Knob
 from .reading import SettingsError, unknown
-
-LONGEST_SECONDS = 3600.0
-CHANGES = ("changeOwnPassword", "setPassword", "resetPassword")
-
-_CODE = re.compile(r"[A-Z][A-Z0-9_]*")
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_SECONDS:
-        raise ValueError(f"must be a number of seconds from 0 to {LONGEST_SECONDS:.0f}")
-    return float(value)
-
-
-def _code(value: Any) -> str:
-    if not isinstance(value, str) or not _CODE.fullmatch(value):
-        raise ValueError("must be a code such as API_DISABLED_FOR_ORG")
-    return value
-
-
-def _url(value: Any) -> str:
-    if not isinstance(value, str) or (parts := urlsplit(value)).scheme != "http" or parts.hostname not in _LOOPBACK:
-        raise ValueError("must be an http:// address on this machine")
-    return value
-
-
-def _text(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ValueError("must be text")
-    return value
-
-
-def _times(value: Any) -> int | None:
-    if value is not None and (type(value) is not int or value < 1):
-        raise ValueError("must be a number of requests from 1, or null for all of them")
-    return value
-
-
-def _one_of(*choices: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if value not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
-        return str(value)
-
-    return read
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One value of a knob: what it is unless given, how it is read, and whether it must be given."""
-
-    default: Any
-    read: Callable[[Any], Any]
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class Knob:
-    """What can be set: a sentence of help, and the parameters; a bare value is the first of them."""
-
-    help: str
-    parameters: Mapping[str, Parameter]
-
-
-_LIMITS: dict[str, Parameter] = {
-    "operation": Parameter(None, _text),
-    "username": Parameter(None, _text),
-    "times": Parameter(None, _times),
-}
-_OPTIONAL_TEXT = {"message": Parameter(None, _text)}
-
-KNOBS: dict[str, Knob] = {
-    "latency_seconds": Knob(
-        "Wait so long before anything else is done with a request.", {"seconds": Parameter(0.2, _seconds)}
-    ),
-    "html_503": Knob("Answer status 503 with a page of HTML; nothing is applied.", {}),
-    "silent": Knob(
-        "Accept the request and never answer; nothing is applied. The connection is held so long, or until the "
-        "client goes.",
-        {"seconds": Parameter(60.0, _seconds)},
-    ),
-    "refuse_before": Knob(
-        "Refuse with this code; nothing is applied or counted.",
-        {"code": Parameter("UNKNOWN_EXCEPTION", _code), **_OPTIONAL_TEXT},
-    ),
-    "close_connection": Knob(
-        "Break the connection in place of an answer, before or after the request is applied.",
-        {"when": Parameter("before", _one_of("before", "after"))},
-    ),
-    "change_late_seconds": Knob(
-        "Answer a password change with a broken (or held) connection, and apply it so much later.",
-        {"seconds": Parameter(5.0, _seconds), "then": Parameter("close", _one_of("close", "hold"))},
-    ),
-    "change_and_never_answer": Knob(
-        "Apply a password change and never answer. The connection is held so long, or until the client goes.",
-        {"seconds": Parameter(60.0, _seconds)},
-    ),
-    "change_then_500": Knob("Apply a password change and answer UNKNOWN_EXCEPTION with status 500.", {}),
-    "hook_url": Knob(
-        "POST {operation, username, n} here before a password change is applied, and wait for the answer, at most 5 s.",
-        {"url": Parameter(None, _url, required=True)},
-    ),
-    "hook_after_url": Knob(
-        "The same between applying a password change and answering it.", {"url": Parameter(None, _url, required=True)}
-    ),
-    "mail_delay_seconds": Knob("Deliver mail so much later.", {"seconds": Parameter(5.0, _seconds)}),
-    "mail_after_answer": Knob("Deliver mail after the answer; otherwise it is there before.", {}),
-    "mail_lost": Knob("Deliver no mail.", {}),
-}
-
-_PASSWORD_CHANGES_ONLY = {name for name in KNOBS if name.startswith(("change_", "hook_"))}
 
 
 @dataclass
@@ -172,7 +60,7 @@ class Misbehave:
             setting = self._on.get(name)
             if setting is None or not setting.fits(operation, username):
                 return None
-            if name in _PASSWORD_CHANGES_ONLY and operation not in CHANGES:
+            if name in PASSWORD_CHANGES_ONLY and operation not in CHANGES:
                 return None
             if any(setting.parameters[key] != value for key, value in parameters.items()):
                 return None
@@ -229,7 +117,7 @@ class Misbehave:
 
 
 def _read(knob: Knob, value: Any) -> Setting:
-    known = {**knob.parameters, **_LIMITS}
+    known = {**knob.parameters, **LIMITS}
     if value is True:
         given: Mapping[str, Any] = {}
     elif isinstance(value, Mapping):
@@ -249,7 +137,7 @@ def _read(knob: Knob, value: Any) -> Setting:
             values[name] = parameter.read(given[name]) if name in given else parameter.default
         except ValueError as error:
             raise ValueError(f"{name} {error}") from error
-    limits = {name: values.pop(name) for name in _LIMITS}
+    limits = {name: values.pop(name) for name in LIMITS}
     return Setting(values, limits["operation"], limits["username"], limits["times"])
 
 

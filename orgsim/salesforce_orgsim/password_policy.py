@@ -8,6 +8,8 @@ from datetime import timedelta
 LONGEST_PASSWORD_BYTES = 16_000
 COMMON_WORDS = frozenset({"password", "password1", "passw0rd", "salesforce", "salesforce1", "qwertyuiop", "letmein1"})
 
+REPEATED = "invalid repeated password"
+
 _MIX = "Your password must have a mix of letters and numbers."
 _COMPLEXITY_MESSAGES = {
     1: _MIX,
@@ -66,7 +68,7 @@ class PasswordPolicy:
         if _easy_to_guess(password, names):
             return "Your password cannot be easy to guess. Please choose a different one."
         if self.password_history and password in earlier[-self.password_history :]:
-            return "invalid repeated password"
+            return REPEATED
         return None
 
     def _complex_enough(self, password: str) -> bool:

@@ -17,10 +17,11 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from .clock import OrgClock
 from .control import control_app
 from .exchange import World
+from .in_progress import InProgress
 from .later import Later
-from .mail import PostOffice
 from .misbehave import Misbehave
 from .org import Org
+from .post_office import PostOffice
 from .request_log import RequestLog
 from .settings import DEFAULT_CONFIG, Config, read_config
 from .stale import StaleConsumers
@@ -43,10 +44,11 @@ class _QuietHandler(WSGIRequestHandler):
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """Certificate chain and private key, both PEM files."""
+    """Certificate chain and private key, both PEM files; and the authorities of client certificates, if any."""
 
     certificate: Path
     key: Path
+    client_authorities: Path | None = None
 
 
 class Running:
@@ -105,6 +107,7 @@ def start(
     config: Config | Mapping[str, Any] | None = None,
     *,
     maildir: Path | str | None = None,
+    smtp: tuple[str, int] | None = None,
     port: int = 0,
     control_port: int = 0,
     tls: TlsFiles | None = None,
@@ -115,6 +118,7 @@ def start(
     Args:
         config: A Config, or the JSON of one, or None for the org that the program's help describes.
         maildir: Where mail is delivered; made when it is absent. None keeps it in memory.
+        smtp: Host and port of a mail server on this machine that mail is sent to as well.
         port: Port that plays Salesforce; 0 is any that is free.
         control_port: Port of the control port; 0 is any that is free.
         tls: Certificate and key for the port that plays Salesforce; None is plain HTTP.
@@ -126,7 +130,7 @@ def start(
     """
     # werkzeug says on standard error that it is no server for production; for this purpose it is.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    world = build_world(config, maildir=maildir, clock=clock)
+    world = build_world(config, maildir=maildir, smtp=smtp, clock=clock)
     return Running(world, StaleConsumers(world.org), (port, control_port), tls)
 
 
@@ -134,6 +138,7 @@ def build_world(
     config: Config | Mapping[str, Any] | None = None,
     *,
     maildir: Path | str | None = None,
+    smtp: tuple[str, int] | None = None,
     clock: OrgClock | None = None,
 ) -> World:
     """Build an org and everything around it, without a port.
@@ -141,6 +146,7 @@ def build_world(
     Args:
         config: As for `start`.
         maildir: As for `start`.
+        smtp: As for `start`.
         clock: As for `start`.
 
     Raises:
@@ -151,10 +157,11 @@ def build_world(
     return World(
         org=Org(settings, clock or OrgClock()),
         misbehave=misbehave,
-        post=PostOffice(Path(maildir) if maildir else None, misbehave, later),
+        post=PostOffice(misbehave, later, directory=Path(maildir) if maildir else None, server=smtp),
         log=RequestLog(),
         later=later,
         stopping=Stopping(),
+        in_progress=InProgress(),
     )
 
 
@@ -171,4 +178,8 @@ def _server(app: Flask, listener: socket.socket, tls: ssl.SSLContext | None) -> 
 def _tls_context(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.certificate, files.key)
+    if files.client_authorities:
+        context.load_verify_locations(files.client_authorities)
+        # Whether one is demanded is the org's setting, and its answer a fault of the API.
+        context.verify_mode = ssl.CERT_OPTIONAL
     return context

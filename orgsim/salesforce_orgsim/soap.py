@@ -1,21 +1,27 @@
 """The SOAP operations: a parsed call in, an envelope out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from flask import Response
 
-from . import envelope
+from . import envelope, objects, paging, soql
 from .changes import PasswordChange, Route, subject_of
 from .clock import soap_stamp
-from .envelope import Call, Dialect, Fields
+from .envelope import Call, Dialect, Fields, SObject
 from .exchange import Arrival, Exchange, World, handle
 from .faults import FaultError, MessageError
 from .ids import shorten
 from .login import LoginAttempt, log_in
-from .org import Org, Session
+from .org import Org
+from .sessions import Session
+from .tables import Look, run
 from .user import User
 
+Results: TypeAlias = Sequence[Fields]
+
+_EMPTY_RESULT: Results = ((),)
 ILLEGAL_SESSION = "Invalid Session ID found in SessionHeader: Illegal Session"
 
 
@@ -46,9 +52,10 @@ class Asked:
             FaultError: There is none, or it does not serve for this.
         """
         try:
-            return self.org.use_session(self.session_id, for_password=for_password)
+            source = self.exchange.arrival.source
+            return self.org.use_session(self.session_id, for_password=for_password, source=source)
         except FaultError as fault:
-            if fault.code == "INVALID_SESSION_ID":
+            if fault.code == "INVALID_SESSION_ID" and fault.message == fault.kind.message:
                 raise FaultError(fault.code, ILLEGAL_SESSION) from fault
             raise
 
@@ -93,9 +100,9 @@ def answer(world: World, arrival: Arrival, body: bytes, *, dialect: Dialect, ver
             raise MessageError(f"There is no operation {call.operation} in the namespace {call.namespace}.")
         _check_version(world.org, version)
         asked = Asked(exchange, dialect, version, base_url, call)
-        result = OPERATIONS[known](asked)
+        results = OPERATIONS[known](asked)
         limit = None if known == "login" else (world.org.api_requests, world.org.settings.daily_api_limit)
-        return Response(envelope.success(dialect, known, result, limit), content_type=envelope.CONTENT_TYPE)
+        return Response(envelope.success(dialect, known, results, limit), content_type=envelope.CONTENT_TYPE)
 
     def refuse(error: FaultError | MessageError) -> Response:
         prefixed = world.org.settings.faultcode_style == "prefixed"
@@ -122,7 +129,7 @@ def _check_version(org: Org, version: str) -> None:
         raise FaultError("UNSUPPORTED_API_VERSION", f"Invalid API version specified: {version}")
 
 
-def _login(asked: Asked) -> Fields:
+def _login(asked: Asked) -> Results:
     arrival = asked.exchange.arrival
     attempt = LoginAttempt(
         username=asked.argument("username"),
@@ -134,9 +141,10 @@ def _login(asked: Asked) -> Fields:
         application=asked.call.headers.get("CallOptions", {}).get("client") or "N/A",
     )
     entered = log_in(asked.org, attempt)
-    user, services = entered.session.user, f"{asked.base_url}/services/Soap"
+    base_url = asked.org.settings.instance_url.rstrip("/") or asked.base_url
+    user, services = entered.session.user, f"{base_url}/services/Soap"
     tail = f"{asked.version}/{shorten(asked.org.id)}"
-    return (
+    result = (
         ("metadataServerUrl", f"{services}/m/{tail}"),
         ("passwordExpired", entered.password_expired),
         ("sandbox", asked.org.settings.is_sandbox),
@@ -145,6 +153,7 @@ def _login(asked: Asked) -> Fields:
         ("userId", user.id),
         ("userInfo", _user_info(asked.org, user)),
     )
+    return (result,)
 
 
 def _user_info(org: Org, user: User) -> Fields:
@@ -167,7 +176,7 @@ def _user_info(org: Org, user: User) -> Fields:
         ("userEmail", user.settings.email),
         ("userFullName", user.full_name),
         ("userId", user.id),
-        ("userLanguage", "en_US"),
+        ("userLanguage", user.settings.language),
         ("userLocale", "en_US"),
         ("userName", user.username),
         ("userTimeZone", "Europe/Berlin"),
@@ -176,48 +185,94 @@ def _user_info(org: Org, user: User) -> Fields:
     )
 
 
-def _logout(asked: Asked) -> None:
+def _logout(asked: Asked) -> Results:
     asked.session(for_password=True)
     asked.org.end_session(asked.session_id)
-
-
-def _get_user_info(asked: Asked) -> Fields:
-    return _user_info(asked.org, asked.session().user)
-
-
-def _get_server_timestamp(asked: Asked) -> Fields:
-    asked.session()
-    return (("timestamp", soap_stamp(asked.org.clock.now())),)
-
-
-def _change_own_password(asked: Asked) -> Fields:
-    session = asked.session(for_password=asked.org.settings.expired_session_may_change_own)
-    old, new = asked.argument("oldPassword"), asked.argument("newPassword")
-    asked.exchange.change_password(PasswordChange(Route.CHANGE_OWN, session.user, session.user, new=new, old=old))
     return ()
 
 
-def _set_password(asked: Asked) -> Fields:
+def _invalidate_sessions(asked: Asked) -> Results:
+    asked.session()
+    return tuple(_invalidate(asked, session_id) for session_id in asked.call.repeated)
+
+
+def _invalidate(asked: Asked, session_id: str) -> Fields:
+    if asked.org.session(session_id) is None:
+        error = (("message", "Invalid session id"), ("statusCode", "INVALID_SESSION_ID"))
+        return (("errors", error), ("success", False))
+    asked.org.end_session(session_id)
+    return (("success", True),)
+
+
+def _get_user_info(asked: Asked) -> Results:
+    return (_user_info(asked.org, asked.session().user),)
+
+
+def _get_server_timestamp(asked: Asked) -> Results:
+    asked.session()
+    return ((("timestamp", soap_stamp(asked.org.clock.now())),),)
+
+
+def _query(asked: Asked) -> Results:
+    look = Look(asked.org, asked.session())
+    parsed = soql.parse(asked.argument("queryString"))
+    records = run(look, objects.find(look, parsed.table), parsed, "", written=soap_stamp)
+    return (_query_result(paging.first(asked.org, records)),)
+
+
+def _query_more(asked: Asked) -> Results:
+    asked.session()
+    return (_query_result(paging.more(asked.org, asked.argument("queryLocator"))),)
+
+
+def _query_result(page: paging.Page) -> Fields:
+    return (
+        ("done", page.locator is None),
+        ("queryLocator", page.locator),
+        *(("records", _record(record)) for record in page.records),
+        ("size", page.total),
+    )
+
+
+def _record(shown: Mapping[str, Any]) -> SObject:
+    fields = [(name, value) for name, value in shown.items() if name != "attributes"]
+    return SObject(
+        shown["attributes"]["type"],
+        [(name, _record(value) if isinstance(value, dict) else value) for name, value in fields],
+    )
+
+
+def _change_own_password(asked: Asked) -> Results:
+    session = asked.session(for_password=asked.org.settings.expired_session_may_change_own)
+    old, new = asked.argument("oldPassword"), asked.argument("newPassword")
+    asked.exchange.change_password(PasswordChange(Route.CHANGE_OWN, session.user, session.user, new=new, old=old))
+    return _EMPTY_RESULT
+
+
+def _set_password(asked: Asked) -> Results:
     user_id = asked.argument("userId")
     session = asked.session(for_password=asked.is_own(user_id))
     subject = subject_of(asked.org, user_id)
     asked.exchange.change_password(PasswordChange(Route.SET, session.user, subject, new=asked.argument("password")))
-    return ()
+    return _EMPTY_RESULT
 
 
-def _reset_password(asked: Asked) -> Fields:
+def _reset_password(asked: Asked) -> Results:
     session = asked.session()
     subject = subject_of(asked.org, asked.argument("userId"))
     mails = asked.call.headers.get("EmailHeader", {}).get("triggerUserEmail") == "true"
     changed = asked.exchange.change_password(PasswordChange(Route.RESET, session.user, subject, mails_link=mails))
-    return (("password", changed.temporary_password),)
+    return ((("password", changed.temporary_password),),)
 
 
-OPERATIONS: dict[str, Callable[[Asked], Fields | None]] = {
+OPERATIONS: dict[str, Callable[[Asked], Results]] = {
     "login": _login,
     "logout": _logout,
+    "invalidateSessions": _invalidate_sessions,
     "getUserInfo": _get_user_info,
     "getServerTimestamp": _get_server_timestamp,
+    "query": _query,
+    "queryMore": _query_more,
     "changeOwnPassword": _change_own_password,
     "setPassword": _set_password,
     "resetPassword": _reset_password,

@@ -1,27 +1,52 @@
-"""The objects that queries see: columns with their types, rows, and who may look."""
+"""Objects that queries see: columns with their types, rows, who may look; and how a query runs over them."""
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from . import ids
 from .clock import stamp
 from .faults import FaultError
-from .org import LoginRow, Org
+from .org import Org
+from .sessions import Session
 from .soql import Condition, Literal, Query
 from .user import User
+
+DATA, TOOLING = "data", "tooling"
 
 _ORDERINGS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 @dataclass(frozen=True)
+class Look:
+    """Who looks at what: the org, and the session in which somebody asks."""
+
+    org: Org
+    session: Session
+
+    @property
+    def viewer(self) -> User:
+        """Whose session it is."""
+        return self.session.user
+
+
+@dataclass(frozen=True)
 class Column:
-    """A field: its type as describe gives it, and how it is read from a record."""
+    """A field.
+
+    Attributes:
+        kind: Its type as describe gives it.
+        read: How it is read from a record.
+        updateable: Whether it can be written.
+        present: Whether the org has it at all.
+    """
 
     kind: str
-    read: Callable[[Org, Any], Literal]
+    read: Callable[[Look, Any], Literal]
+    updateable: bool = False
+    present: Callable[[Org], bool] = lambda _org: True
 
 
 @dataclass(frozen=True)
@@ -32,80 +57,103 @@ class Table:
         columns: By name, which may lead through a relationship.
         rows: Every record.
         index: Columns by which records are found without looking at every one of them.
-        sees: Whether a viewer may see a record.
+        sees: Whether the viewer may see a record.
+        exists: Whether the object exists for the viewer at all.
+        delete: Deletes a record; None where none can be.
+        prefix: The three characters with which the ids of its records begin, where they can be deleted.
+        api: `data`, or `tooling` for what the Tooling API has.
     """
 
     name: str
     columns: dict[str, Column]
     rows: Callable[[Org], Iterable[Any]]
     index: dict[str, Callable[[Org, str], Iterable[Any]]] = field(default_factory=dict)
-    sees: Callable[[Org, User, Any], bool] = lambda _org, _viewer, _row: True
+    sees: Callable[[Look, Any], bool] = lambda _look, _row: True
+    exists: Callable[[Look], bool] = lambda _look: True
+    delete: Callable[[Org, Any], object] | None = None
+    prefix: str = ""
+    api: str = DATA
 
-    def column(self, name: str) -> tuple[str, Column]:
+    def visible_columns(self, org: Org) -> dict[str, Column]:
+        """The columns that this org has."""
+        absent = {name.lower() for name in org.settings.absent_columns}
+        return {
+            name: column
+            for name, column in self.columns.items()
+            if column.present(org) and f"{self.name}.{name}".lower() not in absent
+        }
+
+    def column(self, org: Org, name: str) -> tuple[str, Column]:
         """Find a column, capitals or not; return its right name too.
 
         Raises:
             FaultError: There is none.
         """
-        for known, column in self.columns.items():
+        for known, column in self.visible_columns(org).items():
             if known.lower() == name.lower():
                 return known, column
-        raise FaultError("INVALID_FIELD", f"No such column '{name}' on entity '{self.name}'.")
+        relation, _, last = name.rpartition(".")
+        raise FaultError("INVALID_FIELD", f"No such column '{last}' on entity '{relation or self.name}'.")
 
 
-def run(org: Org, viewer: User, query: Query, base: str) -> list[dict[str, Any]]:
+def run(
+    look: Look, table: Table, query: Query, base: str, *, written: Callable[[datetime], str] = stamp
+) -> list[dict[str, Any]]:
     """Run a query.
 
     Args:
-        org: Where to look.
-        viewer: Who looks.
+        look: Who asks.
+        table: The object that the query names.
         query: What for.
         base: Path of the REST version, for the addresses of the records.
+        written: How moments are written.
 
     Returns:
         The records as REST answers show them.
 
     Raises:
-        FaultError: The object or a field does not exist for this viewer.
+        FaultError: A field does not exist for this viewer.
     """
-    table = find(query.table, viewer)
-    fields = [table.column(name) for name in query.fields]
-    tests = [(*table.column(condition.field), condition) for condition in query.conditions]
+    org = look.org
+    fields = [table.column(org, name) for name in query.fields]
     with org.lock:
-        rows = [
-            row
-            for row in _candidates(org, table, tests)
-            if all(_holds(column.read(org, row), column.kind, condition) for _, column, condition in tests)
-            and table.sees(org, viewer, row)
-        ]
+        found = rows(look, table, query.conditions)
         if query.order_by:
-            key = table.column(query.order_by)[1]
+            key = table.column(org, query.order_by)[1]
             # An empty field comes first, as in Salesforce unless a query says otherwise.
-            rows.sort(key=lambda row: _order(key.read(org, row)), reverse=query.descending)
-        return [_show(org, table, row, fields, base) for row in rows[: query.limit]]
+            found.sort(key=lambda row: _order(key.read(look, row)), reverse=query.descending)
+        shown = [(_show(look, table, row, fields, written), row) for row in found[: query.limit]]
+        for one, row in shown:
+            one["attributes"]["url"] = f"{base}/sobjects/{table.name}/{table.columns['Id'].read(look, row)}"
+        return [one for one, _ in shown]
 
 
-def find(name: str, viewer: User) -> Table:
-    """Find an object that the viewer may see.
+def rows(look: Look, table: Table, conditions: Sequence[Condition]) -> list[Any]:
+    """Find the records that a viewer sees and that fit every condition.
 
     Raises:
-        FaultError: There is none.
+        FaultError: A field does not exist, or cannot be compared with what was given.
     """
-    for table in TABLES:
-        if table.name.lower() == name.lower() and (table is not USER_LOGIN or viewer.settings.manage_users):
-            return table
-    raise FaultError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
+    tests = [(*table.column(look.org, condition.field), condition) for condition in conditions]
+    return [
+        row
+        for row in _candidates(look.org, table, tests)
+        if all(_holds(column.read(look, row), column.kind, condition) for _, column, condition in tests)
+        and table.sees(look, row)
+    ]
 
 
-def describe(table: Table) -> dict[str, Any]:
+def describe(look: Look, table: Table) -> dict[str, Any]:
     """Describe an object as far as programs need it that ask which fields exist."""
     return {
         "name": table.name,
         "label": table.name,
         "queryable": True,
+        "deletable": table.delete is not None,
+        "updateable": any(column.updateable for column in table.columns.values()),
         "fields": [
-            {"name": name, "type": column.kind, "nillable": name != "Id", "updateable": False}
-            for name, column in table.columns.items()
+            {"name": name, "type": column.kind, "nillable": name != "Id", "updateable": column.updateable}
+            for name, column in table.visible_columns(look.org).items()
             if "." not in name
         ],
     }
@@ -120,14 +168,17 @@ def _candidates(org: Org, table: Table, tests: list[tuple[str, Column, Condition
     return table.rows(org)
 
 
-def _show(org: Org, table: Table, row: Any, fields: list[tuple[str, Column]], base: str) -> dict[str, Any]:
-    record_id = table.columns["Id"].read(org, row)
-    shown: dict[str, Any] = {"attributes": {"type": table.name, "url": f"{base}/sobjects/{table.name}/{record_id}"}}
+def _show(
+    look: Look, table: Table, row: Any, fields: list[tuple[str, Column]], written: Callable[[datetime], str]
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {"attributes": {"type": table.name}}
     for name, column in fields:
-        relation, _, last = name.rpartition(".")
-        holder = shown.setdefault(relation, {"attributes": {"type": relation}}) if relation else shown
-        value = column.read(org, row)
-        holder[last] = stamp(value) if isinstance(value, datetime) else value
+        *relations, last = name.split(".")
+        holder = shown
+        for relation in relations:
+            holder = holder.setdefault(relation, {"attributes": {"type": relation}})
+        value = column.read(look, row)
+        holder[last] = written(value) if isinstance(value, datetime) else value
     return shown
 
 
@@ -158,129 +209,3 @@ def _comparable(value: Literal, kind: str) -> Any:
 
 def _order(value: Literal) -> tuple[bool, Any]:
     return (value is not None, value.casefold() if isinstance(value, str) else value)
-
-
-def _users(org: Org) -> Iterable[User]:
-    return org.users.values()
-
-
-def _user_by_id(org: Org, record_id: str) -> Iterable[User]:
-    user = org.user_by_id(record_id)
-    return (user,) if user else ()
-
-
-def _user_by_name(org: Org, username: str) -> Iterable[User]:
-    user = org.user(username)
-    return (user,) if user else ()
-
-
-def _logins_of(org: Org, record_id: str) -> Iterable[LoginRow]:
-    user = org.user_by_id(record_id)
-    return org.logins_of(user) if user else ()
-
-
-def _sees_login(org: Org, viewer: User, row: LoginRow) -> bool:
-    arrived = org.clock.now() - row.time >= timedelta(seconds=org.settings.login_history_delay)
-    return arrived and (row.user is viewer or viewer.settings.manage_users)
-
-
-def _permission(name: str) -> Column:
-    return Column("boolean", lambda _, user: bool(getattr(user.settings, name)))
-
-
-USER = Table(
-    "User",
-    {
-        "Id": Column("id", lambda _, user: user.id),
-        "Username": Column("string", lambda _, user: user.username),
-        "Email": Column("email", lambda _, user: user.settings.email),
-        "Name": Column("string", lambda _, user: user.full_name),
-        "FirstName": Column("string", lambda _, user: user.settings.first_name),
-        "LastName": Column("string", lambda _, user: user.settings.last_name),
-        "IsActive": Column("boolean", lambda _, user: user.settings.active),
-        "UserType": Column("picklist", lambda _, user: user.settings.user_type),
-        "ProfileId": Column("reference", lambda org, user: org.profile_id(user.settings.profile)),
-        "Profile.Name": Column("string", lambda _, user: user.settings.profile),
-        "LastLoginDate": Column("datetime", lambda _, user: user.last_login),
-        "LastPasswordChangeDate": Column("datetime", lambda _, user: user.last_password_change),
-        "NumberOfFailedLogins": Column("int", lambda _, user: user.failed_count),
-        "PasswordExpirationDate": Column("datetime", lambda org, user: user.expires(org.policy(user))),
-        "FederationIdentifier": Column("string", lambda _org, _user: None),
-        "LanguageLocaleKey": Column("picklist", lambda _org, _user: "en_US"),
-    },
-    _users,
-    index={"Id": _user_by_id, "Username": _user_by_name},
-)
-
-USER_LOGIN = Table(
-    "UserLogin",
-    {
-        "Id": Column("id", lambda _, user: ids.numbered(ids.USER_LOGIN, user.number)),
-        "UserId": Column("reference", lambda _, user: user.id),
-        "IsFrozen": Column("boolean", lambda _, user: user.settings.frozen),
-        "IsPasswordLocked": Column("boolean", lambda org, user: user.locked(org.clock.now())),
-        "LastModifiedDate": Column("datetime", lambda _, user: user.last_modified),
-    },
-    _users,
-    index={"UserId": _user_by_id},
-)
-
-LOGIN_HISTORY = Table(
-    "LoginHistory",
-    {
-        "Id": Column("id", lambda _, row: ids.numbered(ids.LOGIN_HISTORY, row.number)),
-        "UserId": Column("reference", lambda _, row: row.user.id),
-        "LoginTime": Column("datetime", lambda _, row: row.time),
-        "LoginType": Column("picklist", lambda _, row: row.login_type),
-        "LoginUrl": Column("string", lambda _, row: row.login_url),
-        "SourceIp": Column("string", lambda _, row: row.source),
-        "Status": Column("string", lambda _, row: row.status),
-        "ApiType": Column("string", lambda _, row: row.api_type),
-        "ApiVersion": Column("string", lambda _, row: row.api_version),
-        "Application": Column("string", lambda _, row: row.application),
-        "Browser": Column("string", lambda _org, _row: "Unknown"),
-        "Platform": Column("string", lambda _org, _row: "Unknown"),
-        "ClientVersion": Column("string", lambda _org, _row: "N/A"),
-    },
-    lambda org: org.history,
-    index={"UserId": _logins_of},
-    sees=_sees_login,
-)
-
-ORGANIZATION = Table(
-    "Organization",
-    {
-        "Id": Column("id", lambda org, _: org.id),
-        "Name": Column("string", lambda org, _: org.settings.name),
-        "IsSandbox": Column("boolean", lambda org, _: org.settings.is_sandbox),
-        "InstanceName": Column("string", lambda org, _: org.settings.instance_name),
-        "OrganizationType": Column("picklist", lambda _org, _row: "Developer Edition"),
-        "TrialExpirationDate": Column("datetime", lambda _org, _row: None),
-        "NamespacePrefix": Column("string", lambda _org, _row: None),
-    },
-    lambda _org: (None,),
-)
-
-PERMISSION_SET_ASSIGNMENT = Table(
-    "PermissionSetAssignment",
-    {
-        "Id": Column("id", lambda _, user: ids.numbered(ids.PERMISSION_SET_ASSIGNMENT, user.number)),
-        "AssigneeId": Column("reference", lambda _, user: user.id),
-        "Assignee.Username": Column("string", lambda _, user: user.username),
-        "PermissionSetId": Column("reference", lambda _, user: ids.numbered(ids.PERMISSION_SET, user.number)),
-        "PermissionSet.IsOwnedByProfile": Column("boolean", lambda _org, _user: True),
-        "PermissionSet.ProfileId": Column("reference", lambda org, user: org.profile_id(user.settings.profile)),
-        "PermissionSet.PermissionsApiEnabled": _permission("api_enabled"),
-        "PermissionSet.PermissionsApiUserOnly": _permission("api_only"),
-        "PermissionSet.PermissionsPasswordNeverExpires": _permission("never_expires"),
-        "PermissionSet.PermissionsResetPasswords": _permission("reset_passwords"),
-        "PermissionSet.PermissionsManageUsers": _permission("manage_users"),
-        "PermissionSet.PermissionsUseAnyApiAuth": _permission("use_any_api_auth"),
-        "PermissionSet.PermissionsTwoFactorApi": _permission("mfa_api"),
-        "PermissionSet.PermissionsIsSsoEnabled": _permission("sso_enabled"),
-    },
-    _users,
-    index={"AssigneeId": _user_by_id, "Assignee.Username": _user_by_name},
-)
-
-TABLES = (USER, USER_LOGIN, LOGIN_HISTORY, ORGANIZATION, PERMISSION_SET_ASSIGNMENT)

@@ -1,12 +1,13 @@
 """The vendor's port: which address leads to which operation."""
 
 import re
+import ssl
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from flask import Flask, Response, request
 
-from . import envelope, oauth, rest, soap
+from . import envelope, oauth, rest, rest_apps, rest_passwords, rest_records, soap
 from .exchange import Arrival, World
 
 _VERSION = re.compile(r"\d{1,3}\.\d")
@@ -16,18 +17,40 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _Methods: TypeAlias = "dict[str, tuple[str, Callable[..., Response]]]"
 
 _PASSWORD: _Methods = {
-    "GET": ("passwordStatus", rest.password_status),
-    "HEAD": ("passwordStatus", rest.password_status),
-    "POST": ("setPassword", rest.set_password),
-    "DELETE": ("resetPassword", rest.reset_password),
+    "GET": ("passwordStatus", rest_passwords.password_status),
+    "HEAD": ("passwordStatus", rest_passwords.password_status),
+    "POST": ("setPassword", rest_passwords.set_password),
+    "DELETE": ("resetPassword", rest_passwords.reset_password),
 }
 _RESOURCES: tuple[tuple[str, _Methods], ...] = (
     ("", {"GET": ("resources", rest.resources)}),
     ("/sobjects/User/<user_id>/password", _PASSWORD),
-    ("/sobjects/<name>/describe", {"GET": ("describe", rest.describe)}),
-    ("/sobjects/<name>/<record_id>", {"GET": ("retrieve", rest.record), "PATCH": ("update", rest.update)}),
-    ("/query", {"GET": ("query", rest.query)}),
-    ("/query/<locator>", {"GET": ("query", rest.query_more)}),
+    ("/limits", {"GET": ("limits", rest.limits)}),
+    ("/sobjects/<name>/describe", {"GET": ("describe", rest_records.describe)}),
+    (
+        "/sobjects/<name>/<record_id>",
+        {
+            "GET": ("retrieve", rest_records.record),
+            "PATCH": ("update", rest_records.update),
+            "DELETE": ("delete", rest_records.delete),
+        },
+    ),
+    ("/composite/sobjects", {"DELETE": ("delete", rest_records.delete_collection)}),
+    ("/apps/oauth/usage", {"GET": ("appUsage", rest_apps.usage)}),
+    ("/apps/oauth/credentials/<app_id>", {"GET": ("appConsumers", rest_apps.consumers)}),
+    ("/apps/oauth/credentials/<app_id>/<consumer_id>", {"GET": ("appConsumer", rest_apps.consumer)}),
+    (
+        "/apps/oauth/credentials/<app_id>/<consumer_id>/staged",
+        {"GET": ("appStaged", rest_apps.staged), "POST": ("appStage", rest_apps.stage)},
+    ),
+    (
+        "/apps/oauth/credentials/<app_id>/<consumer_id>/staged/<staged_id>",
+        {"PATCH": ("appRotate", rest_apps.rotate), "DELETE": ("appDrop", rest_apps.drop)},
+    ),
+    ("/query", {"GET": ("query", rest_records.query)}),
+    ("/query/<locator>", {"GET": ("query", rest_records.query_more)}),
+    ("/tooling/query", {"GET": ("toolingQuery", rest_records.tooling_query)}),
+    ("/tooling/query/<locator>", {"GET": ("toolingQuery", rest_records.query_more)}),
 )
 
 
@@ -50,9 +73,7 @@ def vendor_app(world: World) -> Flask:
             world, _arrival("soap"), request.get_data(), dialect=dialect, version=version, base_url=base_url
         )
 
-    @app.route("/services/oauth2/token", methods=_METHODS)
-    def token() -> Response:
-        return oauth.answer(world, _arrival("oauth"), request)
+    _add_oauth(app, world)
 
     @app.get("/services/data")
     def versions() -> Response:
@@ -68,6 +89,28 @@ def vendor_app(world: World) -> Flask:
         return _answer_rest(world, "", "unknown", rest.not_found)
 
     return app
+
+
+def _add_oauth(app: Flask, world: World) -> None:
+    @app.route("/services/oauth2/token", methods=_METHODS)
+    def token() -> Response:
+        return oauth.token(world, _arrival("oauth"), request)
+
+    @app.route("/services/oauth2/revoke", methods=["GET", "POST"])
+    def revoke() -> Response:
+        return oauth.revoke(world, _arrival("oauth"), request)
+
+    @app.post("/services/oauth2/introspect")
+    def introspect() -> Response:
+        return oauth.introspect(world, _arrival("oauth"), request)
+
+    @app.route("/services/oauth2/userinfo", methods=["GET", "POST"])
+    def userinfo() -> Response:
+        return oauth.userinfo(world, _arrival("oauth"), request)
+
+    @app.get("/id/<org_id>/<user_id>")
+    def identity(org_id: str, user_id: str) -> Response:
+        return oauth.identity(world, _arrival("oauth"), request, org_id, user_id)
 
 
 def _resource(world: World, methods: _Methods) -> Callable[..., Response]:
@@ -87,11 +130,13 @@ def _answer_rest(world: World, version: str, operation: str, work: rest.Work) ->
 def _arrival(channel: str) -> Arrival:
     # Read now and kept: what is still on a connection that is being held would pass for the client's goodbye.
     request.get_data()
+    connection = request.environ.get("werkzeug.socket")
     return Arrival(
         channel=channel,
         method=request.method,
         path=request.path,
         source=request.remote_addr or "",
         host=request.host,
-        connection=request.environ.get("werkzeug.socket"),
+        connection=connection,
+        client_certificate=isinstance(connection, ssl.SSLSocket) and bool(connection.getpeercert()),
     )

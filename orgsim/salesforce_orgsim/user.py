@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from .password_policy import PasswordPolicy
-from .settings import UserSettings
+from .user_settings import UserSettings
 
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -19,12 +19,25 @@ class ClientCount:
 
 
 @dataclass
+class Device:
+    """An address from which a user's identity was asked for: LoginIp."""
+
+    number: int
+    source: str
+    created: datetime
+    challenged: datetime
+    confirmed: bool = False
+
+
+@dataclass
 class Counters:
     """What happened to a user since the start; the names are those of the control port.
 
     Attributes:
-        logins: Every call of login() over the network, refused ones included.
+        logins: Every call of login(), and every OAuth password grant, over the network, refused ones included.
         failed_logins: Those that were refused.
+        grants: OAuth grants without a password (JWT bearer, client credentials), refused ones included.
+        failed_grants: Those that were refused.
         logins_after_lock: Those that came while the user was locked.
         stale_logins: Logins tried by the stale consumer that lives in the simulator.
         stale_failed_logins: Those that were refused.
@@ -37,6 +50,8 @@ class Counters:
 
     logins: int = 0
     failed_logins: int = 0
+    grants: int = 0
+    failed_grants: int = 0
     logins_after_lock: int = 0
     stale_logins: int = 0
     stale_failed_logins: int = 0
@@ -68,6 +83,7 @@ class User:
     login_times: list[datetime] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     clients: dict[str, ClientCount] = field(default_factory=dict)
+    devices: dict[str, Device] = field(default_factory=dict)
 
     @property
     def username(self) -> str:

@@ -1,13 +1,22 @@
 """A simulator without ports: the two applications, called in memory, on a clock that only tests move."""
 
+import base64
+import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Event
 from time import monotonic
 from typing import Any
 from xml.sax.saxutils import escape
 
+import jwt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from salesforce_orgsim.clock import OrgClock
@@ -32,6 +41,7 @@ ADMIN = {
     "security_token": "A" * 25,
     "manage_users": True,
 }
+ASSERTION = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 NAMESPACES = {"u": "urn:partner.soap.sforce.com", "c": "urn:enterprise.soap.sforce.com"}
 
 
@@ -165,3 +175,99 @@ def eventually() -> Callable[[Callable[[], object]], None]:
             pause.wait(0.01)
 
     return wait
+
+
+class OauthSimulator(Simulator):
+    """A simulator with one app, and the grants that it can ask for."""
+
+    client_id, secret = "3MVG9.rotator", "app-secret-1"
+
+    def __init__(self, world: World, key: RSAPrivateKey) -> None:
+        super().__init__(world)
+        self._key = key
+
+    def now(self) -> int:
+        return int(self.org.clock.now().timestamp())
+
+    def change_app(self, **changes: Any) -> None:
+        self.control("PATCH", f"/apps/{self.client_id}", changes)
+
+    def post(self, endpoint: str, *, base_url: str = "http://crm.my.salesforce.com", **form: str) -> Any:
+        return self.vendor.post(f"/services/oauth2/{endpoint}", data=form, base_url=base_url)
+
+    def by_assertion(
+        self,
+        sub: Any = None,
+        *,
+        key: RSAPrivateKey | None = None,
+        form: dict[str, str] | None = None,
+        **claims: Any,
+    ) -> Any:
+        said = {"iss": self.client_id, "aud": "https://login.salesforce.com", "exp": self.now() + 120, "sub": sub}
+        said = {name: value for name, value in {**said, **claims}.items() if value is not None}
+        # The library would refuse to write some of the claims that a test wants refused by the org.
+        assertion = jwt.PyJWS().encode(json.dumps(said).encode(), key or self._key, algorithm="RS256")
+        return self.post("token", grant_type=ASSERTION, assertion=assertion, **(form or {}))
+
+    def by_client(self, *, secret: str | None = None, basic: bool = False, **how: str) -> Any:
+        secret = self.secret if secret is None else secret
+        if basic:
+            encoded = base64.b64encode(f"{self.client_id}:{secret}".encode()).decode()
+            headers = {"Authorization": f"Basic {encoded}"}
+            form = {"grant_type": "client_credentials"}
+            return self.vendor.post("/services/oauth2/token", data=form, headers=headers)
+        return self.post(
+            "token", grant_type="client_credentials", client_id=self.client_id, client_secret=secret, **how
+        )
+
+    def by_password(self, *, password: str = "First-pass-1" + "T" * 24, **how: str) -> Any:
+        app = {"client_id": self.client_id, "client_secret": self.secret}
+        return self.post("token", grant_type="password", username=self.app, password=password, **app, **how)
+
+
+def public_pem(key: RSAPrivateKey) -> str:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@pytest.fixture(scope="session")
+def app_key() -> RSAPrivateKey:
+    """The key that the app signs with."""
+    return rsa.generate_private_key(65537, 2048)
+
+
+@pytest.fixture(scope="session")
+def other_key() -> RSAPrivateKey:
+    """A key that the org has not heard of."""
+    return rsa.generate_private_key(65537, 2048)
+
+
+@pytest.fixture(scope="session")
+def app_certificate(app_key: RSAPrivateKey) -> str:
+    """A certificate of the app's key, as Setup wants it uploaded."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Rotator")])
+    builder = x509.CertificateBuilder(name, name, app_key.public_key(), 1, START, START + timedelta(days=365))
+    return builder.sign(app_key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+@pytest.fixture
+def public_key(app_key: RSAPrivateKey) -> str:
+    """The public half of the app's key alone."""
+    return public_pem(app_key)
+
+
+@pytest.fixture
+def oauth(app_key: RSAPrivateKey, app_certificate: str) -> Iterator[OauthSimulator]:
+    """The usual org with an app: pre-authorised for the integration user, and run as the administrator."""
+    app = {
+        "client_id": OauthSimulator.client_id,
+        "client_secret": OauthSimulator.secret,
+        "name": "Rotator",
+        "certificate": app_certificate,
+        "preauthorized_users": [APP["username"]],
+        "run_as": ADMIN["username"],
+    }
+    simulator = OauthSimulator(
+        build_world({"users": [APP, ADMIN], "apps": [app]}, clock=OrgClock(lambda: START)), app_key
+    )
+    yield simulator
+    simulator.end()

@@ -178,3 +178,23 @@ def test_an_id_that_is_no_users_is_refused(sim, record_id, code):
 def test_secrets_are_not_in_a_changes_representation(sim):
     assert "-pass-" not in repr(own(sim))
     assert sim.user(sim.app).password not in repr(changes.apply(sim.org, by_admin(sim, Route.RESET)))
+
+
+def test_the_user_is_written_to_when_the_one_day_rule_refuses_a_reset(simulate):
+    sim = simulate({"org": {"password_policy": {"minimum_password_lifetime": True}}})
+    session, path = sim.session(sim.admin), f"/v68.0/sobjects/User/{sim.user(sim.app).id}/password"
+    answer = sim.rest("DELETE", path, session)
+    assert answer.get_json()[0]["message"] == "Your password cannot be reset at this time"
+    (mail,) = sim.control("GET", f"/mailbox/{sim.app}")
+    assert mail["subject"].endswith("password reset failure")
+    assert sim.user(sim.app).password == "First-pass-1"
+    sim.rest("POST", path, session, json={"NewPassword": "Second-pass-2"})
+    assert len(sim.control("GET", f"/mailbox/{sim.app}")) == 1
+
+
+def test_the_codes_of_two_refusals_are_the_orgs_choice(simulate):
+    sim = simulate({"org": {"repeated_password_code": "UNKNOWN_EXCEPTION", "one_day_rule_code": "INSUFFICIENT_ACCESS"}})
+    session, user = sim.session(sim.admin), sim.user(sim.app)
+    assert sim.soap("setPassword", session, userId=user.id, password="First-pass-1").code == "UNKNOWN_EXCEPTION"
+    sim.control("PATCH", "/org", {"password_policy": {"minimum_password_lifetime": True}})
+    assert sim.soap("setPassword", session, userId=user.id, password="Second-pass-2").code == "INSUFFICIENT_ACCESS"

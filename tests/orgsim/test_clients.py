@@ -5,10 +5,13 @@ import requests
 import trustme
 import zeep
 import zeep.exceptions
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import (
     SalesforceAuthenticationFailed,
+    SalesforceExpiredSession,
     SalesforceMalformedRequest,
     SalesforceResourceNotFound,
 )
@@ -23,6 +26,7 @@ USERS = [
 ]
 BINDING = "{urn:partner.soap.sforce.com}SoapBinding"
 LOGIN_ADDRESS = "https://login.salesforce.com"
+MY_DOMAIN = "https://crm.my.salesforce.com"
 
 STRINGS = {
     "login": ("username", "password"),
@@ -97,14 +101,14 @@ def wsdl():
 
 
 class Redirected(HTTPAdapter):
-    """Sends what is meant for the vendor's login host to the simulator."""
+    """Sends what is meant for one of the vendor's hosts to the simulator."""
 
-    def __init__(self, url):
+    def __init__(self, address, url):
         super().__init__()
-        self._url = url
+        self._address, self._url = address, url
 
     def send(self, request, **how):
-        request.url = request.url.replace(LOGIN_ADDRESS, self._url)
+        request.url = request.url.replace(self._address, self._url)
         return super().send(request, **how)
 
 
@@ -134,8 +138,35 @@ def session(running, tls):
     with requests.Session() as session:
         session.trust_env = False
         session.verify = str(tls / "ca.pem")
-        session.mount(LOGIN_ADDRESS, Redirected(running.url))
+        for address in (LOGIN_ADDRESS, MY_DOMAIN):
+            session.mount(address, Redirected(address, running.url))
         yield session
+
+
+@pytest.fixture(scope="module")
+def app_key():
+    """The key of the app, and its public half as PEM text."""
+    key = rsa.generate_private_key(65537, 2048)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return private, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@pytest.fixture
+def app(running, app_key):
+    """An app with every flow, in an org that still has the password grant."""
+    settings = {
+        "client_id": "key-1",
+        "client_secret": "secret-1",
+        "kind": "connected_app",
+        "flows": ["jwt_bearer", "client_credentials", "password"],
+        "certificate": app_key[1],
+        "preauthorized_users": [USERNAME],
+        "run_as": USERNAME,
+    }
+    requests.post(f"{running.control_url}/apps", json=settings, timeout=10).raise_for_status()
+    switch = {"username_password_flow_blocked": False}
+    requests.patch(f"{running.control_url}/org", json=switch, timeout=10).raise_for_status()
+    return {"consumer_key": "key-1", "session": None}
 
 
 def salesforce(session, password=PASSWORD, token=TOKEN):
@@ -168,6 +199,41 @@ def test_simple_salesforce_reads_the_code_of_a_refused_login(session, token, cod
     with pytest.raises(SalesforceAuthenticationFailed) as caught:
         salesforce(session, token=token)
     assert caught.value.code == code
+
+
+def test_simple_salesforce_needs_no_token_from_a_trusted_address(session, running):
+    requests.patch(f"{running.control_url}/org", json={"trusted_ranges": ["127.0.0.1"]}, timeout=10).raise_for_status()
+    known = {"username": USERNAME, "password": PASSWORD, "session": session}
+    for how in ({"organizationId": running.org.id}, {"security_token": ""}):
+        assert Salesforce(**known, **how).query("SELECT Id FROM Organization")["totalSize"] == 1
+
+
+@pytest.mark.parametrize("flow", ["password", "assertion", "secret"])
+def test_simple_salesforce_comes_in_by_every_grant(session, app, app_key, flow):
+    given = {
+        "password": {"username": USERNAME, "password": PASSWORD + TOKEN, "consumer_secret": "secret-1"},
+        "assertion": {"username": USERNAME, "privatekey": app_key[0]},
+        "secret": {"consumer_secret": "secret-1", "domain": "crm.my"},
+    }[flow]
+    client = Salesforce(**{**app, "session": session}, **given)
+    assert client.query("SELECT Id FROM Organization")["totalSize"] == 1
+    assert client.restful("limits")["DailyApiRequests"]["Max"] == 100_000
+    (row,) = client.query("SELECT LoginType FROM LoginHistory")["records"]
+    assert row["LoginType"] == "Remote Access 2.0"
+
+
+def test_simple_salesforce_reads_the_refusal_of_a_grant(session, app):
+    with pytest.raises(SalesforceAuthenticationFailed, match="invalid client credentials") as caught:
+        Salesforce(**{**app, "session": session}, consumer_secret="wrong", domain="crm.my")
+    assert caught.value.code == "invalid_client"
+
+
+def test_simple_salesforce_meets_an_expired_password_at_its_first_call(session, running):
+    expired = {"expired": True}
+    requests.patch(f"{running.control_url}/users/{USERNAME}", json=expired, timeout=10).raise_for_status()
+    client = salesforce(session)
+    with pytest.raises(SalesforceExpiredSession, match="INVALID_OPERATION_WITH_EXPIRED_PASSWORD"):
+        client.query("SELECT Id FROM User")
 
 
 @pytest.fixture

@@ -103,3 +103,14 @@ def test_a_credential_is_checked_without_a_login(sim):
     assert sim.control("POST", f"/users/{sim.app}/check", {}) == {"password": False, "security_token": False}
     assert sim.control("GET", f"/users/{sim.app}")["logins"] == 0
     assert len(sim.org.history) == 0
+
+
+def test_a_renamed_user_is_the_same_user_with_another_name(sim):
+    before = sim.control("GET", f"/users/{sim.app}")
+    renamed = sim.control("POST", f"/users/{sim.app}/rename", {"username": "Renamed@crm.example"})
+    assert (renamed["username"], renamed["id"]) == ("Renamed@crm.example", before["id"])
+    sim.control("GET", f"/users/{sim.app}", status=404)
+    assert sim.log_in("renamed@crm.example").status == 200
+    assert "already" in str(
+        sim.control("POST", "/users/renamed@crm.example/rename", {"username": sim.admin}, status=400)
+    )

@@ -4,7 +4,7 @@ import pytest
 from lxml import etree
 
 from salesforce_orgsim import envelope
-from salesforce_orgsim.envelope import ENTERPRISE, PARTNER
+from salesforce_orgsim.envelope import ENTERPRISE, PARTNER, SObject
 from salesforce_orgsim.faults import FaultError, MessageError
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -51,7 +51,7 @@ def test_an_entity_bomb_is_refused_without_being_blown_up():
 
 
 def test_an_answer_has_the_message_namespace_as_default_and_nils_for_nothing():
-    body = envelope.success(PARTNER, "login", (("a", None), ("b", True), ("c", 3), ("d", (("e", "<&"),))), None)
+    body = envelope.success(PARTNER, "login", [(("a", None), ("b", True), ("c", 3), ("d", (("e", "<&"),)))], None)
     text = body.decode()
     assert text.startswith('<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope ')
     assert 'xmlns="urn:partner.soap.sforce.com"' in text
@@ -59,12 +59,14 @@ def test_an_answer_has_the_message_namespace_as_default_and_nils_for_nothing():
 
 
 def test_an_empty_result_is_an_empty_element_and_no_result_is_none():
-    assert b"<setPasswordResponse><result/></setPasswordResponse>" in envelope.success(PARTNER, "setPassword", (), None)
-    assert b"<logoutResponse/>" in envelope.success(PARTNER, "logout", None, None)
+    assert b"<setPasswordResponse><result/></setPasswordResponse>" in envelope.success(
+        PARTNER, "setPassword", [()], None
+    )
+    assert b"<logoutResponse/>" in envelope.success(PARTNER, "logout", [], None)
 
 
 def test_the_limit_header_comes_before_the_body():
-    root = etree.fromstring(envelope.success(ENTERPRISE, "logout", None, (3, 100)))
+    root = etree.fromstring(envelope.success(ENTERPRISE, "logout", [], (3, 100)))
     assert [etree.QName(child).localname for child in root] == ["Header", "Body"]
     info = root.find(".//{urn:enterprise.soap.sforce.com}limitInfo")
     assert info is not None
@@ -94,3 +96,20 @@ def test_login_faults_are_unexpected_errors_on_other_calls():
 def test_a_message_that_cannot_be_used_is_the_clients_fault():
     body = envelope.refusal(ENTERPRISE, "unknown", MessageError("Bad."), prefixed=True)
     assert b"<faultcode>soapenv:Client</faultcode><faultstring>Bad.</faultstring></soapenv:Fault>" in body
+
+
+def test_an_element_that_is_repeated_is_kept_whole():
+    body = CALL.replace("</m:login>", "<m:username>c</m:username></m:login>")
+    assert envelope.parse(body.encode()).repeated == ("a&b", "<p", "c")
+
+
+def test_a_partner_record_begins_with_type_and_id_and_an_enterprise_record_is_of_its_kind():
+    result = (("records", SObject("User", (("Id", "005"), ("Name", None)))), ("size", 1))
+    partner = envelope.success(PARTNER, "query", [result], None).decode()
+    assert (
+        '<records xsi:type="sf:sObject"><sf:type>User</sf:type><sf:Id>005</sf:Id><sf:Id>005</sf:Id>'
+        '<sf:Name xsi:nil="true"/></records><size>1</size>'
+    ) in partner
+    assert 'xmlns:sf="urn:sobject.partner.soap.sforce.com"' in partner
+    enterprise = envelope.success(ENTERPRISE, "query", [result], None).decode()
+    assert '<records xsi:type="sf:User"><sf:Id>005</sf:Id><sf:Name xsi:nil="true"/></records>' in enterprise

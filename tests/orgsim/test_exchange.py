@@ -194,3 +194,36 @@ def test_a_hook_that_nobody_answers_does_not_stop_the_change(running):
     turn(running, hook_url=f"http://127.0.0.1:{port}/")
     assert set_password(running).status_code == 204
     assert log(running)[0]["note"] == "hook_url: ConnectionRefusedError"
+
+
+@pytest.mark.parametrize(
+    ("switch", "code"),
+    [("org_locked", "ORG_LOCKED"), ("trial_expired", "TRIAL_EXPIRED"), ("moved", "ORG_NOT_OWNED_BY_INSTANCE")],
+)
+def test_an_org_that_is_closed_answers_logins_and_calls_alike(sim, switch, code):
+    session = sim.session(sim.app)
+    sim.control("PATCH", "/org", {switch: True})
+    assert sim.log_in(sim.app).code == code
+    assert sim.rest("GET", "/v68.0/limits", session).get_json()[0]["errorCode"] == code
+    assert sim.soap("getUserInfo", session).code == code
+    assert sim.vendor.get("/services/data").status_code == 200
+    assert sim.user(sim.app).counters.logins == 0
+
+
+def test_requests_that_last_long_keep_others_out(running, eventually):
+    requests.patch(
+        f"{running.control_url}/org", json={"concurrent_limit": 1, "concurrent_limit_after": 0.05}, timeout=PATIENCE
+    ).raise_for_status()
+    turn(running, latency_seconds={"seconds": 1, "operation": "limits"})
+    thread = Thread(target=ask, args=(running, "GET", "/v68.0/limits"))
+    thread.start()
+    query = {"q": "SELECT Id FROM Organization"}
+
+    def refused():
+        answer = ask(running, "GET", "/v68.0/query", params=query)
+        return answer.status_code == 403 and answer.json()[0]
+
+    eventually(refused)
+    assert refused()["message"] == "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+    thread.join(PATIENCE)
+    assert ask(running, "GET", "/v68.0/query", params=query).status_code == 200

@@ -26,7 +26,7 @@ def test_a_fault_reads_code_colon_message():
 
 
 def test_a_code_that_is_not_in_the_table_can_be_sent_all_the_same():
-    assert FaultError("TXN_SECURITY_NO_ACCESS").kind.status == 400
+    assert FaultError("NO_SUCH_CODE").kind.status == 400
 
 
 def test_a_missing_token_reads_like_a_wrong_password_with_advice():

@@ -221,3 +221,25 @@ def test_a_lock_that_the_stale_consumer_tripped_is_told_from_others(simulate):
 
 def test_secrets_are_not_in_an_attempts_representation():
     assert "hidden" not in repr(LoginAttempt("a", "hidden", "127.0.0.1"))
+
+
+def test_an_unknown_address_is_challenged_until_it_is_confirmed(simulate):
+    sim = simulate({"org": {"device_activation": True}})
+    assert refused(sim) == "LOGIN_CHALLENGE_ISSUED"
+    assert refused(sim) == "LOGIN_CHALLENGE_PENDING"
+    assert statuses(sim) == ["Failed: Computer activation required"] * 2
+    assert sim.user(sim.app).failed_count == 0
+    assert refused(sim, "wrong") == "INVALID_LOGIN"
+    sim.control("POST", f"/users/{sim.app}/confirm-device", {"source": "127.0.0.1"})
+    assert attempt(sim)
+    assert refused(sim, source=OUTSIDE) == "LOGIN_CHALLENGE_ISSUED"
+    sim.control("PATCH", "/org", {"trusted_ranges": [OUTSIDE]})
+    assert attempt(sim, source=OUTSIDE)
+
+
+def test_api_access_control_keeps_clients_without_an_app_out(simulate):
+    sim = simulate({"org": {"api_access_control": True}})
+    assert refused(sim) == "CLIENT_NOT_ACCESSIBLE_FOR_USER"
+    assert statuses(sim) == []
+    sim.control("PATCH", f"/users/{sim.app}", {"use_any_api_client": True})
+    assert attempt(sim)

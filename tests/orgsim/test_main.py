@@ -54,6 +54,13 @@ def test_a_configuration_that_cannot_be_used_is_an_error(config, content, part):
     assert part in result.output
 
 
+@pytest.mark.parametrize("address", ["nonsense", ":25", "127.0.0.1:x"])
+def test_a_mail_server_is_a_host_and_a_port(address):
+    result = CliRunner().invoke(main, ["--smtp", address])
+    assert result.exit_code == 2
+    assert "HOST:PORT" in result.output
+
+
 def test_certificate_and_key_go_together(config):
     result = CliRunner().invoke(main, ["--tls-cert", str(config)])
     assert result.exit_code == 2

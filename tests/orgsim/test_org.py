@@ -70,6 +70,7 @@ def test_ending_a_session_twice_does_no_harm(sim):
     sim.org.end_session(session)
     sim.org.end_session(session)
     assert sim.org.session(session) is None
+    assert sim.org.sessions_of(sim.user(sim.app)) == sim.org.sessions() == []
 
 
 def test_a_user_name_cannot_be_taken_twice(sim):

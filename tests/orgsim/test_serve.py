@@ -84,6 +84,15 @@ def test_with_a_certificate_the_vendors_port_speaks_tls(tls):
         assert get(f"{running.url}/services/data", verify=str(tls / "ca.pem")).status_code == 200
 
 
+def test_an_org_may_demand_a_client_certificate(tls):
+    files = TlsFiles(tls / "cert.pem", tls / "key.pem", tls / "ca.pem")
+    with start({"org": {"mutual_authentication": True}}, tls=files) as running:
+        url, trust = f"{running.url}/services/data", {"verify": str(tls / "ca.pem")}
+        refused = get(url, **trust)
+        assert (refused.status_code, refused.json()[0]["errorCode"]) == (403, "MUTUAL_AUTHENTICATION_FAILED")
+        assert get(url, cert=(str(tls / "cert.pem"), str(tls / "key.pem")), **trust).status_code == 200
+
+
 def test_a_client_that_never_shakes_hands_does_not_keep_others_out(tls):
     with start(tls=TlsFiles(tls / "cert.pem", tls / "key.pem")) as running:
         port = int(running.url.rpartition(":")[2])

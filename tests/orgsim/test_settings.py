@@ -3,7 +3,7 @@
 import pytest
 
 from salesforce_orgsim.reading import SettingsError
-from salesforce_orgsim.settings import DEFAULT_CONFIG, OrgSettings, read_config, read_user
+from salesforce_orgsim.settings import DEFAULT_CONFIG, read_config, read_user
 
 
 def test_an_empty_configuration_is_the_default_org():
@@ -17,21 +17,9 @@ def test_names_in_camel_case_and_nested_policies_are_read():
     assert config.org.password_policy.password_history == 3
 
 
-def test_a_profiles_policy_lies_over_the_orgs():
-    org = read_config({"org": {"profile_policies": {"Robots": {"lockout_interval": 0}}}}).org
-    assert org.policy_for("Robots").lockout_interval == 0
-    assert org.policy_for("Humans").lockout_interval == 15
-
-
 def test_a_users_mail_goes_to_the_user_name_unless_an_address_is_given():
     assert read_user({"username": "a@b.example", "password": "x"}).email == "a@b.example"
     assert read_user({"username": "a@b.example", "password": "x", "email": "m@b.example"}).email == "m@b.example"
-
-
-@pytest.mark.parametrize(("mode", "on"), [("pre-W26", True), ("W26-new-org", False), ("S26-permission", True)])
-def test_the_login_switch_follows_the_retirement_unless_set(mode, on):
-    assert OrgSettings(retire_mode=mode).soap_login is on
-    assert OrgSettings(retire_mode=mode, soap_login_enabled=not on).soap_login is not on
 
 
 def test_all_faults_of_a_configuration_are_reported_together():
@@ -58,6 +46,13 @@ def test_two_users_of_one_name_are_refused():
         read_config(
             {"users": [{"username": "a@b.example", "password": "x"}, {"username": "A@b.example", "password": "y"}]}
         )
+
+
+def test_two_apps_of_one_key_and_an_app_without_one_are_refused():
+    with pytest.raises(SettingsError, match="there twice"):
+        read_config({"apps": [{"client_id": "k"}, {"clientId": "k"}]})
+    with pytest.raises(SettingsError, match=r"apps\[0\].client_id is missing"):
+        read_config({"apps": [{}]})
 
 
 def test_secrets_are_not_in_a_users_representation():

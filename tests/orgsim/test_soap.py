@@ -175,3 +175,50 @@ def test_the_client_names_itself_in_the_login_history(sim):
     header = "<m:CallOptions><m:client>rotator/1</m:client></m:CallOptions>"
     sim.log_in(sim.app, header=header)
     assert sim.org.history[-1].application == "rotator/1"
+
+
+def test_a_query_answers_in_the_namespace_of_records(sim):
+    answer = sim.soap("query", sim.session(sim.admin), queryString="SELECT Id, Username FROM User ORDER BY Username")
+    assert (answer.text("done"), answer.text("size")) == ("true", "2")
+    names = [element.text for element in answer.root.iter("{urn:sobject.partner.soap.sforce.com}Username")]
+    assert names == [sim.admin, sim.app]
+    assert answer.text("queryLocator") is None
+
+
+def test_times_are_written_as_soap_does_and_relations_are_nested(sim):
+    text = "SELECT LastPasswordChangeDate, Profile.Name FROM User"
+    answer = sim.soap("query", sim.session(sim.app), queryString=text, letter="c")
+    assert answer.text("LastPasswordChangeDate") == "2026-11-21T20:00:00.000Z"
+    assert answer.text("Name") == "Integration User"
+
+
+def test_a_long_query_is_read_on_by_its_locator(simulate):
+    users = [{"username": f"u{n}@crm.example", "password": "Some-pass-1"} for n in range(2001)]
+    sim = simulate({"users": users})
+    session = sim.session("u0@crm.example")
+    first = sim.soap("query", session, queryString="SELECT Id FROM User")
+    assert (first.text("done"), first.text("size")) == ("false", "2001")
+    assert sim.soap("queryMore", session, queryLocator=first.text("queryLocator")).text("done") == "true"
+    assert sim.soap("queryMore", session, queryLocator="none").code == "INVALID_QUERY_LOCATOR"
+
+
+@pytest.mark.parametrize("letter", ["u", "c"])
+def test_sessions_are_invalidated_by_their_ids_each_with_its_answer(sim, letter):
+    doomed = sim.session(sim.app)
+    answer = sim.soap("invalidateSessions", sim.session(sim.app), sessionIds=doomed, letter=letter)
+    assert answer.text("success") == "true"
+    assert sim.org.session(doomed) is None
+    answer = sim.soap("invalidateSessions", sim.session(sim.app), sessionIds=doomed, letter=letter)
+    assert (answer.text("success"), answer.text("statusCode")) == ("false", "INVALID_SESSION_ID")
+
+
+def test_a_whole_change_goes_over_the_enterprise_endpoint_too(sim):
+    entered = sim.log_in(sim.admin, letter="c")
+    assert "/services/Soap/c/64.0/" in entered.text("serverUrl")
+    session, user_id = entered.text("sessionId"), sim.user(sim.app).id
+    assert sim.soap("setPassword", session, letter="c", userId=user_id, password="Second-pass-2").status == 200
+    header = "<m:EmailHeader><m:triggerUserEmail>true</m:triggerUserEmail></m:EmailHeader>"
+    reset = sim.soap("resetPassword", session, letter="c", header=header, userId=user_id)
+    assert reset.text("password") == sim.user(sim.app).password
+    assert [mail["kind"] for mail in sim.control("GET", f"/mailbox/{sim.app}")][-1] == "password_reset"
+    assert sim.org.history[-1].api_type == "SOAP Enterprise"

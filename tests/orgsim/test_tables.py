@@ -1,9 +1,4 @@
-"""The objects behind queries, and who may see what."""
-
-import pytest
-
-from salesforce_orgsim import tables
-from salesforce_orgsim.faults import FaultError
+"""Queries over the objects, and who may see what."""
 
 
 def names(records):
@@ -73,22 +68,6 @@ def test_rows_of_the_login_history_can_be_late(simulate):
     assert len(sim.query(session, "SELECT Id FROM LoginHistory")) == 1
 
 
-def test_the_organization_is_one_row(sim):
-    (row,) = sim.query(sim.session(sim.app), "SELECT Id, Name, IsSandbox, InstanceName FROM Organization")
-    assert (row["Id"], row["Name"], row["IsSandbox"]) == (sim.org.id, "Orgsim", False)
-
-
-def test_permissions_are_read_over_the_assignment(sim):
-    text = (
-        "SELECT AssigneeId, PermissionSet.PermissionsManageUsers, PermissionSet.PermissionsApiUserOnly "
-        "FROM PermissionSetAssignment WHERE Assignee.Username = ?"
-    )
-    (row,) = sim.query(sim.session(sim.app), text, sim.admin)
-    assert row["PermissionSet"]["PermissionsManageUsers"] is True
-    assert row["PermissionSet"]["PermissionsApiUserOnly"] is False
-    assert row["AssigneeId"] == sim.user(sim.admin).id
-
-
 def test_a_value_that_cannot_be_compared_is_refused(sim):
     text = "SELECT Id FROM User WHERE LastPasswordChangeDate > 5"
     answer = sim.rest("GET", "/v68.0/query", sim.session(sim.app), query_string={"q": text})
@@ -96,5 +75,27 @@ def test_a_value_that_cannot_be_compared_is_refused(sim):
 
 
 def test_a_column_that_is_absent_is_named(sim):
-    with pytest.raises(FaultError, match="No such column 'PermissionsUseAnyApiClient' on entity 'User'"):
-        tables.USER.column("PermissionsUseAnyApiClient")
+    answer = sim.rest("GET", "/v68.0/query", sim.session(sim.app), query_string={"q": "SELECT Nothing FROM User"})
+    assert answer.get_json()[0]["message"] == "No such column 'Nothing' on entity 'User'."
+    text = "SELECT PermissionSet.Nothing FROM PermissionSetAssignment"
+    answer = sim.rest("GET", "/v68.0/query", sim.session(sim.app), query_string={"q": text})
+    assert answer.get_json()[0]["message"] == "No such column 'Nothing' on entity 'PermissionSet'."
+
+
+def test_an_org_may_lack_a_column_and_describe_says_so(simulate):
+    sim = simulate({"org": {"absent_columns": ["User.NumberOfFailedLogins"]}})
+    session = sim.session(sim.app)
+    described = sim.rest("GET", "/v68.0/sobjects/User/describe", session).get_json()
+    names = {field["name"] for field in described["fields"]}
+    assert "LastPasswordChangeDate" in names
+    assert "NumberOfFailedLogins" not in names
+    answer = sim.rest("GET", "/v68.0/query", session, query_string={"q": "SELECT NumberOfFailedLogins FROM User"})
+    assert answer.get_json()[0]["errorCode"] == "INVALID_FIELD"
+
+
+def test_describe_says_what_can_be_written_and_deleted(sim):
+    session = sim.session(sim.admin)
+    described = sim.rest("GET", "/v68.0/sobjects/UserLogin/describe", session).get_json()
+    assert {field["name"] for field in described["fields"] if field["updateable"]} == {"IsFrozen", "IsPasswordLocked"}
+    assert described["deletable"] is False
+    assert sim.rest("GET", "/v68.0/sobjects/AuthSession/describe", session).get_json()["deletable"] is True
