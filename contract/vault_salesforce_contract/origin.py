@@ -13,12 +13,13 @@ def origin_fault(value: str) -> str | None:
         return "is not a URL"
     if not parts.hostname or port == 0 or parts.username or parts.path not in ("", "/") or parts.query:
         return "must be a scheme and a host, such as https://host.example.com"
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         return "must begin with https://: passwords pass through it"
     return None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this very machine, by its name alone."""
     if host == "localhost":
         return True
     try:

@@ -4,7 +4,10 @@ from vault_plugin_sdk.framework.path import Description
 from vault_salesforce_contract.api.config import CONFIG
 from vault_salesforce_contract.api.creds import CREDS
 from vault_salesforce_contract.api.history import HISTORY
+from vault_salesforce_contract.api.hold import HOLD, HOLD_ALL
 from vault_salesforce_contract.api.info import INFO
+from vault_salesforce_contract.api.preflight import PREFLIGHT
+from vault_salesforce_contract.api.preflight_config import PREFLIGHT_CONFIG
 from vault_salesforce_contract.api.published import PUBLISHED
 from vault_salesforce_contract.api.resync import RESYNC
 from vault_salesforce_contract.api.reveal import REVEAL
@@ -27,6 +30,10 @@ SIDECAR_PATHS: tuple[Description, ...] = (
     RESYNC,
     UNLOCK,
     REVEAL,
+    HOLD_ALL,
+    HOLD,
+    PREFLIGHT,
+    PREFLIGHT_CONFIG,
     STATUS,
     HISTORY,
 )

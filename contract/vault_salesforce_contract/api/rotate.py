@@ -33,10 +33,17 @@ ROTATE = Description(
             BOOLEAN, "Rotate although the new security token may have to be handed in.", default=False
         ),
         "force": Field(BOOLEAN, "Rotate once more after the one that is under way.", default=False),
+        "end_sessions": Field(
+            BOOLEAN, "End the user's other sessions once the new version is published, as after a leak.", default=False
+        ),
     },
     detail="""
 `done` says that a new version is published; `version` and `kv_path` say where. Not done within `wait`: 200 with
 done=false, and the rotation goes on. 5xx and 429 promise that none began. Who asks while one is under way joins it.
+
+A password that leaked: end_sessions=true also ends the sessions that were opened with it, at least once, after the new
+version is proven and published. They end by the connection's identity, or by the user's own session where its app opens
+one; `history` and `status` say so where nobody may end them.
 
 Next: where done is false, `vault read sf/status/<role>` says what it waits for, and the next step.
 """.strip(),
@@ -44,5 +51,6 @@ Next: where done is false, `vault read sf/status/<role>` says what it waits for,
         "vault write -f sf/rotate/crm",
         "vault write sf/rotate/crm expected_version=7 wait=0",
         "vault write sf/rotate/crm allow_security_token_wait=true",
+        "vault write sf/rotate/crm end_sessions=true",
     ),
 )

@@ -9,6 +9,9 @@ from vault_plugin_sdk.logical.request import Operation
 from vault_salesforce_contract.published import ROTATE_ON_LEASE_END
 from vault_salesforce_contract.text import login_name_fault, name_fault, optional_name_fault, secret_fault
 
+LONGEST_PERIOD = 10 * 366 * 86_400
+LONGEST_WINDOW = 31 * 86_400
+
 
 @dataclass(frozen=True)
 class StaticRole:
@@ -19,12 +22,35 @@ class StaticRole:
     self_managed: bool = field(
         BOOLEAN, "The user changes their own password; false: the connection's identity sets it.", default=True
     )
-    rotation_period: int | None = field(DURATION, "Time between two rotations, such as 30d.", default=None, minimum=60)
+    self_login: str = field(
+        TEXT,
+        "How the user's session for that is opened: with the password; jwt_bearer: by the connection's app, which "
+        "needs its client_id and private_key.",
+        default="password",
+        choices=("password", "jwt_bearer"),
+    )
+    end_sessions: bool = field(
+        BOOLEAN, "End the user's other sessions after each new version, instead of letting them go on.", default=False
+    )
+    rotation_period: int | None = field(
+        DURATION,
+        "Time between two rotations, such as 30d; each account adds up to a twenty-fourth, at most an hour, of its own.",
+        default=None,
+        minimum=60,
+        maximum=LONGEST_PERIOD,
+    )
     rotation_schedule: str = field(
-        TEXT, "Cron expression, in UTC, such as '0 3 * * 0'; instead of a period.", default=""
+        TEXT, "Cron expression of five fields, such as '0 3 * * 0'; instead of a period.", default=""
+    )
+    rotation_time_zone: str = field(
+        TEXT, "Time zone of the schedule, by its IANA name, such as Europe/Berlin.", default="UTC"
     )
     rotation_window: int | None = field(
-        DURATION, "How long after a scheduled time a rotation may begin.", default=None, minimum=3600
+        DURATION,
+        "How long after a scheduled time a rotation may begin; accounts are spread over its first half.",
+        default=None,
+        minimum=3600,
+        maximum=LONGEST_WINDOW,
     )
     initial_rotation_at: datetime | None = field(
         TIME, "When the first scheduled rotation is due, such as 2030-01-31T03:00:00Z.", default=None
@@ -77,10 +103,19 @@ STATIC_ROLE = Description(
     detail="""
 Creating a role proves the given credential with one login and publishes it as version 1; it does not rotate. A refused
 login stores no role. A later write changes what it names; the password is changed by rotate/<role> alone, or told with
-resync/<role>. Deleting a role leaves the user in Salesforce as it is, and keeps what is known of it for 7 days.
+resync/<role>. Deleting a role leaves the user in Salesforce as it is, and keeps its secrets for 7 days: made again by
+then, with the same name and user and without a password, it takes up the one that logs in.
 
 A user who logs in from addresses that the org does not trust needs a security token behind the password. With
 security_token_from=mailbox leave security_token out and press Reset My Security Token as that user: the mail is taken.
+
+With self_login=jwt_bearer no login is spent on the look beforehand, no administrator is needed, and a password changed
+by hand shows in `status`: the recommended shape. The app must be approved for the user.
+
+A change of period or schedule counts on from the last rotation and rotates nothing by itself. A scheduled time that
+passed while nothing ran is made up for once; with a rotation_window, it waits for the next one. Where the connection's
+identity can see when the org lets the password expire, the role is rotated some days before, unless
+disable_automated_rotation is set.
 
 Next: `vault read sf/status/<name>` says how it is; rotate it once at rotate/<name>; let apps read creds/<name> or
 static-creds/<name>.
@@ -88,8 +123,11 @@ static-creds/<name>.
     examples=(
         "vault write sf/static-roles/crm config=prod username=integration@example.com password=@password.txt",
         "vault write sf/static-roles/crm config=prod username=a@example.com password=- security_token_from=mailbox",
+        "vault write sf/static-roles/crm config=prod username=a@example.com password=- self_login=jwt_bearer",
         "vault write sf/static-roles/crm rotation_period=30d",
-        "vault write sf/static-roles/crm rotation_schedule='0 3 * * 0' rotation_window=4h",
+        "vault write sf/static-roles/crm end_sessions=true",
+        "vault write sf/static-roles/crm rotation_schedule='0 3 * * 0' rotation_window=4h "
+        "rotation_time_zone=Europe/Berlin",
         "vault read sf/static-roles/crm",
         "vault list -detailed sf/static-roles",
         "vault delete sf/static-roles/crm",

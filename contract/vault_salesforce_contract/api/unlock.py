@@ -1,4 +1,4 @@
-"""`unlock/<role>`: clear the attempt budget after the user was unlocked."""
+"""`unlock/<role>`: clear Salesforce's lock, and the attempt budget."""
 
 from vault_plugin_sdk.framework.fields import TEXT, Field
 from vault_plugin_sdk.framework.path import Description
@@ -7,7 +7,7 @@ from vault_salesforce_contract.text import login_name_fault
 
 UNLOCK = Description(
     "unlock/{role}",
-    help="Say that the user is not locked in Salesforce: failed logins are counted from zero again.",
+    help="Unlock the user in Salesforce, or say that it is not locked: failed logins are counted from zero again.",
     operations=(Operation.UPDATE,),
     fields={
         "username": Field(
@@ -18,8 +18,10 @@ UNLOCK = Description(
         ),
     },
     detail="""
-After three failed logins the engine makes no more, since the fourth or fifth would lock the user. See in Salesforce
-(Setup, Users) that the user is not locked, unlock it there if it is, and then say so here. A stuck rotation goes on.
+After three failed logins the engine makes no more, since the fourth or fifth would lock the user. Where the connection
+has an identity that sees the lock (Manage Users), it is cleared in Salesforce first; a refusal changes nothing. Else
+see in Salesforce (Setup, Users) that the user is not locked, unlock it there if it is, and then say so here. A stuck
+rotation goes on. No rotation unlocks a user by itself.
 
 Next: `vault read sf/status/<role>`.
 """.strip(),

@@ -1,7 +1,10 @@
-"""Sessions of the connections' own identities: kept, shared, and not asked for again where that might lock a user."""
+"""Sessions that are kept and shared: of the connections' own identities, and of users whom an app speaks for.
+
+None is asked for again where that might lock a user, or use up the logins of an hour.
+"""
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -9,7 +12,7 @@ from typing import NamedTuple
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.clock import Clock
-from vault_salesforce_sidecar.salesforce import faults
+from vault_salesforce_sidecar.salesforce import faults, faults_oauth
 from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, NotSent, OrgRefused, Session, Verdict
 
 LOCKOUT_SECONDS = 900.0  # Salesforce's default lockout interval
@@ -17,16 +20,24 @@ MOST_CHARGES = 3  # of the five failures that lock a user by a strict policy: on
 _LOST_SECONDS = 60.0
 _BLOCKED_SECONDS = 30.0
 _NOT_SENT_SECONDS = 2.0
+_RATE_SECONDS = 900.0
+_USERS_KEPT = 4096
 _LOGINS, _LOGINS_SECONDS = 20, 600.0  # far below Salesforce's 3,600 an hour, and more than sessions that live need
 
 
 class Identity(NamedTuple):
-    """Who logs in, where and with what; another secret is another identity, which nothing has refused yet."""
+    """Who logs in, where and with what; another secret is another identity, which nothing has refused yet.
+
+    `can_lock`: a failed login may count towards a lockout. `itself`: who asks is at work for this very user, not for
+    another one by means of it.
+    """
 
     login_url: str
     auth_method: str
     username: str
     secrets: tuple[SecretStr, ...]
+    can_lock: bool = True
+    itself: bool = False
 
 
 _Outcome = Session | OrgRefused | Lost | NotSent
@@ -63,7 +74,7 @@ class AdminSessions:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._all: dict[Identity, _Known] = {}
+        self._all: OrderedDict[Identity, _Known] = OrderedDict()
 
     def get(self, identity: Identity, log_in: Callable[[], Session]) -> Session:
         """The identity's session; at most one login is under way for it, and its outcome is everybody's.
@@ -79,20 +90,22 @@ class AdminSessions:
         """
         with self._lock:
             known = self._all.setdefault(identity, _Known())
+            self._all.move_to_end(identity)
+            self._drop_the_oldest()
             if known.session:
                 return known.session
             flight = known.flight
             if flight is None:
-                self._raise_if_held(known)
-                known.charges += 1
+                self._raise_if_held(known, identity)
+                known.charges += identity.can_lock
                 mine = known.flight = Future()
         if flight is None:
             flight = mine
-            self._fly(known, mine, log_in)
+            self._fly(identity, known, mine, log_in)
         outcome = flight.result()
         if isinstance(outcome, Session):
             return outcome
-        raise _told(outcome)
+        raise _told(outcome, identity)
 
     def forget(self, session: Session) -> None:
         """This one has ended: whoever has it, the next `get` opens another."""
@@ -105,18 +118,29 @@ class AdminSessions:
         """Whoever mended the identity says so: what was refused before is tried again."""
         with self._lock:
             if known := self._all.get(identity):
-                known.charges, known.failure = int(known.flight is not None), None
+                charges = int(known.flight is not None and identity.can_lock)
+                known.charges, known.failure = charges, None
 
-    def _raise_if_held(self, known: _Known) -> None:
+    def _drop_the_oldest(self) -> None:
+        """Keep the sessions of users few; what is known of the connections' own identities stays."""
+        if len(self._all) <= _USERS_KEPT:
+            return
+        spare = next((who for who, known in self._all.items() if who.itself and known.flight is None), None)
+        if spare:
+            del self._all[spare]
+
+    def _raise_if_held(self, known: _Known, identity: Identity) -> None:
         now = self._clock.monotonic()
         if known.failure and now < known.held_until:
-            raise _told(known.failure)
+            raise _told(known.failure, identity)
         if known.charges >= MOST_CHARGES:
             raise OrgRefused(faults.NO_ATTEMPTS_LEFT)
         if len(known.logins) == _LOGINS and now - known.logins[0] < _LOGINS_SECONDS:
             raise OrgRefused(faults.SESSIONS_DO_NOT_LAST)
 
-    def _fly(self, known: _Known, flight: "Future[_Outcome]", log_in: Callable[[], Session]) -> None:
+    def _fly(
+        self, identity: Identity, known: _Known, flight: "Future[_Outcome]", log_in: Callable[[], Session]
+    ) -> None:
         outcome: _Outcome = Lost("the login broke off")
         try:
             outcome = log_in()
@@ -128,11 +152,11 @@ class AdminSessions:
             outcome = type(exc)(*exc.args)
         finally:
             with self._lock:
-                self._note(known, outcome)
+                self._note(identity, known, outcome)
                 known.flight = None
             flight.set_result(outcome)
 
-    def _note(self, known: _Known, outcome: _Outcome) -> None:
+    def _note(self, identity: Identity, known: _Known, outcome: _Outcome) -> None:
         now = self._clock.monotonic()
         if isinstance(outcome, Session):
             known.session, known.failure, known.charges = outcome, None, 0
@@ -141,7 +165,7 @@ class AdminSessions:
         known.failure = outcome
         seconds, counts = _hold(outcome)
         known.held_until = now + seconds
-        if not counts:
+        if identity.can_lock and not counts:
             known.charges -= 1
 
 
@@ -150,6 +174,8 @@ def _hold(outcome: OrgRefused | Lost | NotSent) -> tuple[float, bool]:
     match outcome:
         case OrgRefused(fault=Fault(counts=True)):
             return LOCKOUT_SECONDS, True
+        case OrgRefused(fault=Fault(code=code)) if code in faults_oauth.RATE_LIMITED:
+            return _RATE_SECONDS, False
         case OrgRefused():
             return _BLOCKED_SECONDS, False
         case Lost():
@@ -157,12 +183,14 @@ def _hold(outcome: OrgRefused | Lost | NotSent) -> tuple[float, bool]:
     return _NOT_SENT_SECONDS, False
 
 
-def _told(outcome: OrgRefused | Lost | NotSent) -> OrgRefused | Lost | NotSent:
+def _told(outcome: OrgRefused | Lost | NotSent, identity: Identity) -> OrgRefused | Lost | NotSent:
     """The outcome as its callers get it, each an exception of their own: it carries the traceback of who raised it.
 
-    Callers are at work for another user: of that one's password a refusal of ours judges nothing and counts nothing.
+    Callers may be at work for another user: of that one's password a refusal of ours judges nothing and counts nothing.
     """
     if not isinstance(outcome, OrgRefused):
         return type(outcome)(*outcome.args)
+    if identity.itself:
+        return OrgRefused(outcome.fault)
     cause = f"The connection's own user cannot log in. {outcome.fault.cause}"
     return OrgRefused(replace(outcome.fault, cause=cause, verdict=Verdict.BLOCKED, counts=False))

@@ -4,14 +4,14 @@ A code's verdict must hold at a login too, where it decides over a password. So 
 the password can answer; whatever a permission, a limit or a policy may cause is BLOCKED.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from vault_salesforce_sidecar.salesforce.interface import Fault, Verdict
+from vault_salesforce_sidecar.salesforce.message import json_of
 
-_REST_CODE = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
+REST_CODE = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
 # SOAP's own codes (Client, Server) and a proxy's words before a colon have no underscore; every one of these has.
 _SOAP_CODE = re.compile(r"(?=[A-Z0-9_]{3,80}$)[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
@@ -27,6 +27,7 @@ def _blocked(code: str, cause: str, remedy: str, *, counts: bool = False, retry:
 _WAIT = "Wait; it is tried again later."
 _ASK_ADMIN = "Ask the org's administrator."
 _OAUTH = "or let its consumers log in by OAuth"
+_NO_MORE = "Log in by OAuth: self_login=jwt_bearer on the role, or jwt_bearer or client_credentials on the connection."
 _READ_RECORD = "Look at the user's LastPasswordChangeDate before anything is sent again."
 
 _FAULTS: Final = (
@@ -140,7 +141,7 @@ _FAULTS: Final = (
     _blocked(
         "MUTUAL_AUTHENTICATION_FAILED",
         "The org demands a client certificate.",
-        "Exempt the user from mutual authentication; the sidecar has no client certificate.",
+        "Give the connection client_cert and client_key, and its login_url the port 8443.",
     ),
     *(
         _blocked(code, "A transaction security policy of the org forbids this.", "Exempt the user in that policy.")
@@ -213,10 +214,11 @@ BY_MESSAGE: Final[tuple[tuple[str, Fault], ...]] = (
         "not available in the api version",
         _blocked(
             "INVALID_OPERATION",
-            "SOAP login() does not exist in this version of the API.",
-            f"Set the connection's api_version to 64.0, {_OAUTH}.",
+            "The org serves SOAP login() in no version of the API that it is called at, 64.0 or below.",
+            _NO_MORE,
         ),
     ),
+    ("retired", _blocked("INVALID_OPERATION", "Salesforce has retired SOAP login().", _NO_MORE)),
     (
         "disabled by default",
         _blocked(
@@ -263,10 +265,27 @@ HOST_NOT_ALLOWED: Final = _blocked(
     "The login was accepted, but its session lives on a host that this connection does not allow.",
     "Add that host to the connection's allowed_hosts, if it is the org's.",
 )
+
+
+def sent_elsewhere(host: str) -> Fault:
+    """A login was answered with a redirect to this host, which gets no secret."""
+    return _blocked(
+        "sent_elsewhere",
+        f"The login host sends us on to {host}, which no secret follows.",
+        "Set the connection's login_url to the org's My Domain, after a look at where that is.",
+        counts=True,  # nothing says how far the login had come
+    )
+
+
 NOT_FOR_XML: Final = _refused(
     "not_for_xml",
     "The user name or a secret holds a character that XML cannot carry; it was not sent.",
     "Hand in what Salesforce can have accepted.",
+)
+SESSIONS_NOT_SHOWN: Final = _blocked(
+    "sessions_not_shown",
+    "The session's user is not shown the sessions of others, so it cannot end them.",
+    "Give the connection's user the permission Manage Users, or let the user end their own by self_login=jwt_bearer.",
 )
 NO_ATTEMPTS_LEFT: Final = _blocked(
     "no_attempts_left",
@@ -330,13 +349,13 @@ def decipher_rest(body: bytes) -> Fault | None:
         body: A JSON array of objects with `errorCode` and `message`; a bare object is taken as well.
     """
     try:
-        document: Any = json.loads(body)
-    except (ValueError, RecursionError):
+        document: Any = json_of(body)
+    except ValueError:
         return None
     first = document[0] if isinstance(document, list) and document else document
     if not isinstance(first, dict):
         return None
     code, message = first.get("errorCode"), first.get("message")
-    if not isinstance(code, str) or not _REST_CODE.fullmatch(code):
+    if not isinstance(code, str) or not REST_CODE.fullmatch(code):
         return None
     return fault_of(code, message if isinstance(message, str) else "")

@@ -1,8 +1,10 @@
 """What a rotation asks of a Salesforce org, and the ways in which the org does not do it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 
@@ -63,6 +65,7 @@ class Session:
         user_id: 18-character id of the user.
         organization_id: 18-character id of the org.
         password_expired: Good for setting the password and nothing else.
+        is_sandbox: Whether the org is a sandbox; None: the answer did not say.
     """
 
     id: SecretStr
@@ -71,6 +74,7 @@ class Session:
     user_id: str
     organization_id: str
     password_expired: bool = False
+    is_sandbox: bool | None = None
 
     @property
     def instance_url(self) -> str:
@@ -102,6 +106,27 @@ class User:
     is_frozen: bool | None = None
 
 
+@dataclass(frozen=True)
+class LoginRow:
+    """A row of the org's LoginHistory.
+
+    Attributes:
+        time: When, by the org's clock.
+        status: `Success`, or Salesforce's words of why not, such as `Invalid Password`.
+        source_ip: Address that the login came from.
+        application: What the client calls itself.
+        login_type: Such as `Other Apex API`.
+        api_type: Such as `SOAP Partner`; empty where the login was not one by API.
+    """
+
+    time: datetime
+    status: str
+    source_ip: str
+    application: str
+    login_type: str
+    api_type: str
+
+
 class Org(Protocol):
     """One org, through one connection.
 
@@ -117,7 +142,34 @@ class Org(Protocol):
         """Change the password of the session's own user."""
 
     def set_password(self, session: Session, user_id: str, new: SecretStr) -> None:
-        """Set another user's password, whatever it is now; never the session's own."""
+        """Set another user's password, whatever it is now; one's own only in the session of an expired password."""
+
+    def log_in_as(self, username: str) -> Session:
+        """Open a session of a user by the connection's app, without their password (JWT bearer); kept and shared.
+
+        Raises OrgRefused also where the connection has no app that could.
+        """
+
+    def reset_password(self, session: Session, user_id: str) -> SecretStr:
+        """Have the org give another user a random temporary password, which is returned; it also unlocks them."""
+
+    def unlock(self, session: Session, user_id: str) -> None:
+        """Clear the lock that failed logins put on another user."""
+
+    def end_sessions(self, session: Session, user_id: str) -> int:
+        """End every session of a user but the one given; how many there were."""
+
+    def login_history(self, session: Session, user_id: str, since: datetime) -> tuple[LoginRow, ...]:
+        """A user's logins since a time of the org's clock, newest first, at most 200. Rows may come minutes late."""
+
+    def query(self, session: Session, soql: str) -> list[Mapping[str, Any]]:
+        """The records of a query that changes nothing; values as JSON has them, without `attributes`."""
+
+    def columns(self, session: Session, sobject: str) -> frozenset[str]:
+        """The names of the fields of an object that this session sees; kept for a while. A query for others fails."""
+
+    def password_policy(self, session: Session) -> Mapping[str, str]:
+        """The org's password policy, as `policies` reads it; kept for a while. Empty where this session sees none."""
 
     def find_user(self, session: Session, username: str) -> User | None:
         """The user of that name, or None. A user may always look at themself."""

@@ -1,6 +1,10 @@
-"""The Partner API over SOAP. The only module that imports zeep."""
+"""The Partner and Enterprise APIs over SOAP. The only module that imports zeep.
+
+What is called here has the same shape in both: one contract serves them, under the namespaces of either.
+"""
 
 import functools
+import io
 import logging
 import re
 from collections.abc import Mapping
@@ -14,14 +18,21 @@ from zeep.wsdl import Document
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.salesforce import faults
-from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, NotSent, OrgRefused
+from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, OrgRefused
 from vault_salesforce_sidecar.salesforce.message import Answer, Request
 from vault_salesforce_sidecar.salesforce.transport import Transport
 
-_BINDING = "{urn:partner.soap.sforce.com}SoapBinding"
-_SETTINGS = zeep.Settings(strict=True, xml_huge_tree=False, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+_LETTERS = {"partner": "u", "enterprise": "c"}  # of an endpoint, as Salesforce has them in its address
+_ENTERPRISE_PATH = re.compile(r"https?://[^/]+/services/Soap/c/")
+# zeep writes; what comes back from outside is read here, by one hardened parser, at a tenth of the cost.
+_SETTINGS = zeep.Settings(raw_response=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
 _LARGEST_ANSWER = 256 * 1024  # the answer to a login is about 2 KiB
 _OK = 200
+_Headers = dict[str, Mapping[str, Any]]
+_NO_MAIL: _Headers = {
+    "EmailHeader": {"triggerAutoResponseEmail": False, "triggerOtherEmail": False, "triggerUserEmail": False},
+}
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _SESSION_ID = re.compile(r"[!-~]{1,8192}")  # opaque, but it goes into a header
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _XML_TEXT = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
@@ -39,6 +50,7 @@ class LoginResult(NamedTuple):
     password_expired: bool
     user_id: str
     organization_id: str
+    is_sandbox: bool | None = None
 
 
 class Soap:
@@ -64,24 +76,59 @@ class Soap:
             seconds: Limit of the whole call.
         """
         call = _Call(self._transport, seconds)
-        result = call.make(address, "login", {"username": username, "password": secret.reveal()})
-        found = _by_name(call.tree()) if result is None else _by_contract(result)
+        answer = call.make(address, "login", {"username": username, "password": secret.reveal()})
+        found = _login_result(_at(answer, "result"))
         if found is None:
             raise Lost("the answer to the login cannot be read")
+        told = _text(answer, "result", "userInfo", "userName")
+        if told is not None and told.lower() != username.lower():
+            raise Lost("the answer to the login is about another user")
         return found
 
     def change_own_password(
         self, address: str, session_id: SecretStr, old: SecretStr, new: SecretStr, seconds: float
     ) -> None:
         """Change the password of the session's user. A fault that leaves open whether it was changed is Lost."""
-        call = _Call(self._transport, seconds)
         arguments = {"oldPassword": old.reveal(), "newPassword": new.reveal()}
+        self._change(address, "changeOwnPassword", arguments, _session_header(session_id), seconds)
+
+    def set_password(self, address: str, session_id: SecretStr, user_id: str, new: SecretStr, seconds: float) -> None:
+        """Set another user's password. A fault that leaves open whether it was set is Lost."""
+        arguments = {"userId": user_id, "password": new.reveal()}
+        self._change(address, "setPassword", arguments, _session_header(session_id), seconds)
+
+    def reset_password(self, address: str, session_id: SecretStr, user_id: str, seconds: float) -> SecretStr:
+        """Have the org give another user a random password, without a mail to them.
+
+        Lost where it may have been reset and the new password is not known.
+        """
+        headers = _session_header(session_id) | _NO_MAIL
+        answer = self._change(address, "resetPassword", {"userId": user_id}, headers, seconds)
+        password = _text(answer, "result", "password")
+        if not password:
+            raise Lost("the answer to the reset holds no password")
+        return SecretStr(password)
+
+    def _change(
+        self, address: str, operation: str, arguments: Mapping[str, str], headers: _Headers, seconds: float
+    ) -> etree._Element:
         try:
-            call.make(address, "changeOwnPassword", arguments, session_id)
+            return _Call(self._transport, seconds).make(address, operation, arguments, headers)
         except OrgRefused as refused:
             if refused.fault.code in faults.MAY_HAVE_APPLIED:
                 raise Lost(f"the org answered {refused.fault.code}, which leaves the change open") from refused
             raise
+
+
+def endpoint(url: str, kind: str, api_version: str) -> str:
+    """The address of an org's SOAP API.
+
+    Args:
+        url: Scheme and host.
+        kind: `partner` or `enterprise`.
+        api_version: Such as `64.0`.
+    """
+    return f"{url.rstrip('/')}/services/Soap/{_LETTERS[kind]}/{api_version}"
 
 
 class _Call(zeep.transports.Transport):
@@ -103,34 +150,33 @@ class _Call(zeep.transports.Transport):
         return _Response(self._answer)
 
     def make(
-        self, address: str, operation: str, arguments: Mapping[str, str], session_id: SecretStr | None = None
-    ) -> Any:
-        """What zeep reads in the answer; None where it is the right one and yet not as the contract says.
-
-        No exception of zeep's is kept as a cause: they hold whole answers, session ids included.
-        """
+        self,
+        address: str,
+        operation: str,
+        arguments: Mapping[str, str],
+        headers: _Headers | None = None,
+    ) -> etree._Element:
+        """The element that answers this very operation."""
         if not all(_XML_TEXT.fullmatch(text) for text in arguments.values()):
             raise OrgRefused(faults.NOT_FOR_XML)
-        headers = {"SessionHeader": {"sessionId": session_id.reveal()}} if session_id else None
-        result = None
-        try:
-            result = _service(address, self)[operation](**arguments, _soapheaders=headers)
-        except (Lost, NotSent):
-            raise
-        except Exception:  # a hostile answer may break zeep anywhere
-            if self._answer is None:
-                raise
+        _service(address, self)[operation](**arguments, _soapheaders=headers)
         tree, status = self.tree(), self._answer.status if self._answer else 0
         if fault := _fault(tree):
             raise OrgRefused(fault)
-        # zeep takes the answer to another operation for this one, if its contents fit.
-        if status != _OK or _at(tree, "Body", f"{operation}Response") is None:
+        answer = _at(tree, "Body", f"{operation}Response")
+        if status != _OK or answer is None:
             raise Lost(f"the org answered with status {status}, and neither as asked nor with a fault")
-        return result
+        return answer
 
     def tree(self) -> etree._Element | None:
         """The answer as XML, or None where it is none, or comes with a document type."""
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+        parser = etree.XMLParser(
+            encoding="utf-8",  # which Salesforce writes, whatever else an answer says of itself
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+        )
         try:
             root = etree.fromstring(self._answer.body if self._answer else b"", parser)
         except (etree.XMLSyntaxError, ValueError):
@@ -163,53 +209,40 @@ class _NoTransport(zeep.transports.Transport):
 
 
 @functools.cache
-def _contract() -> Any:
+def _contract(kind: str) -> Any:
     document: Any = Document  # zeep's annotation asks for a transport's class, and its code for a transport
-    with resources.files(__package__).joinpath("partner.wsdl").open("rb") as file:
-        return document(file, _NoTransport(), settings=_SETTINGS)
+    text = resources.files(__package__).joinpath("partner.wsdl").read_bytes()
+    text = text.replace(b"partner.soap.sforce.com", f"{kind}.soap.sforce.com".encode())
+    return document(io.BytesIO(text), _NoTransport(), settings=_SETTINGS)
 
 
 def _service(address: str, transport: zeep.transports.Transport) -> Any:
     client: Any = zeep.Client  # without annotations
-    return client(_contract(), transport=transport, settings=_SETTINGS).create_service(_BINDING, address)
+    kind = "enterprise" if _ENTERPRISE_PATH.match(address) else "partner"
+    binding = f"{{urn:{kind}.soap.sforce.com}}SoapBinding"
+    return client(_contract(kind), transport=transport, settings=_SETTINGS).create_service(binding, address)
 
 
-def _by_contract(result: Any) -> LoginResult | None:
-    return _login_result(
-        session_id=result.sessionId,
-        server_url=result.serverUrl,
-        user_id=result.userId,
-        password_expired=result.passwordExpired,
-        organization_id=result.userInfo.organizationId if result.userInfo else None,
-    )
+def _session_header(session_id: SecretStr) -> _Headers:
+    return {"SessionHeader": {"sessionId": session_id.reveal()}}
 
 
-def _by_name(root: etree._Element | None) -> LoginResult | None:
-    """What is needed, wherever it stands: Salesforce adds elements, at which the strict reading stops."""
-    result = _at(root, "Body", "loginResponse", "result")
-    expired = {"true": True, "1": True, "false": False, "0": False}
-    return _login_result(
-        session_id=_text(result, "sessionId"),
-        server_url=_text(result, "serverUrl"),
-        user_id=_text(result, "userId"),
-        password_expired=expired.get(_text(result, "passwordExpired") or ""),
-        organization_id=_text(result, "userInfo", "organizationId"),
-    )
-
-
-def _login_result(
-    *,
-    session_id: str | None,
-    server_url: str | None,
-    user_id: str | None,
-    password_expired: bool | None,
-    organization_id: str | None,
-) -> LoginResult | None:
+def _login_result(result: etree._Element | None) -> LoginResult | None:
+    session_id, server_url = _text(result, "sessionId"), _text(result, "serverUrl")
+    user_id, organization_id = _text(result, "userId"), _text(result, "userInfo", "organizationId")
+    password_expired = _FLAGS.get(_text(result, "passwordExpired") or "")
     if not session_id or not _SESSION_ID.fullmatch(session_id) or not server_url or password_expired is None:
         return None
     if not user_id or not _ID.fullmatch(user_id):
         return None
-    return LoginResult(SecretStr(session_id), server_url, password_expired, user_id, organization_id or "")
+    return LoginResult(
+        session_id=SecretStr(session_id),
+        server_url=server_url,
+        password_expired=password_expired,
+        user_id=user_id,
+        organization_id=organization_id if organization_id and _ID.fullmatch(organization_id) else "",
+        is_sandbox=_FLAGS.get(_text(result, "sandbox") or ""),
+    )
 
 
 def _fault(root: etree._Element | None) -> Fault | None:
@@ -220,11 +253,15 @@ def _fault(root: etree._Element | None) -> Fault | None:
 
 
 def _at(node: etree._Element | None, *path: str) -> etree._Element | None:
-    """Go down by local names, whatever the prefixes and namespaces are."""
+    """Go down by local names, whatever the prefixes and namespaces are; what is there twice says nothing.
+
+    Salesforce adds elements and moves them, at which a reading by the contract would stop.
+    """
     for name in path:
         if node is None:
             return None
-        node = next((child for child in node.iterchildren("{*}" + name)), None)
+        found = list(node.iterchildren("{*}" + name))
+        node = found[0] if len(found) == 1 else None
     return node
 
 

@@ -1,82 +1,50 @@
-"""HTTP to an org: own TLS settings, no proxies, no redirects, no repeats, one limit for the time of a whole call.
+"""HTTP to an org: no redirects, no repeats, no packed answers, one limit for the time and the bytes of a whole call.
 
 It keeps apart what a rotation lives by: `NotSent` (no connection was made) and `Lost` (something may have left).
 """
 
-import functools
 import http.client
 import logging
-import socket
+import re
 import ssl
 import threading
 import time
 from concurrent.futures import Future
-from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3.exceptions
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from vault_salesforce_sidecar.salesforce.hosts import AllowedHosts
+from vault_salesforce_sidecar.salesforce.hosts import AllowedHosts, Origin, origin_of
+from vault_salesforce_sidecar.salesforce.idle import IDLE_SECONDS, IdleLines
 from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent
+from vault_salesforce_sidecar.salesforce.lines import Line, Proxy, ProxyRefused, TooMuch, open_line
 from vault_salesforce_sidecar.salesforce.message import Answer, Request
 
-_IDLE_CONNECTIONS = 4
-_IDLE_SECONDS = 30.0
+A_MOMENT_SECONDS = 2.0  # less than any server's patience: one rotation's calls follow each other closer
 _CHUNK = 64 * 1024
+_HEAD_AND_FRAMING = 64 * 1024  # bytes of an answer besides its body
 _HEADERS = {"User-Agent": "vault-salesforce", "Accept-Encoding": "identity"}
+_REDIRECTS = range(300, 400)
+_HOST = re.compile(r"[a-z0-9.-]{1,253}")
 _BROKEN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
-_Origin = tuple[str, str, int]
 
 # Its warnings print headers that it cannot read, and a session's cookie may be among them.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
-class _Timed:
-    """Ends every read and write at one deadline: a limit per read is none against a server that drips its answer."""
+class Redirected(Lost):
+    """The answer sends us on; a secret does not follow.
 
-    deadline: float | None = None
-
-    def recv_into(self, *args: Any) -> int:
-        self._limit()
-        return super().recv_into(*args)  # type: ignore[misc,no-any-return]
-
-    def sendall(self, *args: Any) -> None:
-        self._limit()
-        super().sendall(*args)  # type: ignore[misc]
-
-    def _limit(self) -> None:
-        if self.deadline is not None:
-            left = self.deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("the time of the whole call is over")
-            self.settimeout(left)  # type: ignore[attr-defined]
-
-
-class _TimedSocket(_Timed, socket.socket):
-    pass
-
-
-class _TimedTls(_Timed, ssl.SSLSocket):
-    pass
-
-
-@functools.lru_cache(maxsize=64)
-def tls_context(ca_cert: str) -> ssl.SSLContext:
-    """The TLS settings that vouch by these authorities; shared, since loading the system's costs 30 ms each time.
-
-    Args:
-        ca_cert: PEM of the authorities; empty: the system's.
-
-    Raises: ValueError where it is not PEM.
+    Attributes:
+        host: Where to, without path and query; a few words where that cannot be read.
     """
-    try:
-        context = ssl.create_default_context(cadata=ca_cert or None)
-    except (ssl.SSLError, TypeError) as exc:  # TypeError: not even ASCII
-        raise ValueError("is not a list of PEM certificates") from exc
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _TimedTls
-    return context
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.host = host
+
+    def __str__(self) -> str:
+        return f"the org's host sends us on to {self.host}, which no secret follows"
 
 
 class Transport:
@@ -85,131 +53,137 @@ class Transport:
     Args:
         hosts: Whom it may call.
         context: TLS settings, of `tls_context`.
+        proxy: Through which; None: directly, whatever the environment says.
+        idle: Where connections are kept for the next call; shared by all transports of a process.
     """
 
-    def __init__(self, hosts: AllowedHosts, context: ssl.SSLContext) -> None:
-        self._hosts, self._context = hosts, context
-        self._lock = threading.Lock()
-        self._idle: list[tuple[_Origin, float, HTTPConnection]] = []
+    def __init__(
+        self, hosts: AllowedHosts, context: ssl.SSLContext, proxy: Proxy | None = None, idle: IdleLines | None = None
+    ) -> None:
+        self._hosts, self._context, self._proxy = hosts, context, proxy
+        self._idle = idle or IdleLines()
 
     def allows(self, url: str) -> bool:
         """Whether this address may be called."""
         return self._hosts.allow(url)
 
+    def at_its_port(self, url: str) -> str:
+        """See `AllowedHosts.at_its_port`."""
+        return self._hosts.at_its_port(url)
+
     def send(self, request: Request, seconds: float, *, repeatable: bool = False) -> Answer:
-        """Send a request once and read its answer, whatever its status.
+        """Send a request once and read its answer, whatever its status but a redirect's.
 
         Args:
             request: What to send.
             seconds: Limit of the whole call, from the look-up of the name to the last byte.
-            repeatable: It changes and counts nothing. Only such a request may travel on a connection that was used
-                before: the other end may have closed that one already, and what was lost so is lost like any other.
+            repeatable: It changes and counts nothing. Any other request travels only on a new connection, or on one
+                that was used a moment ago: the other end closes what is idle, and what is lost so is lost like
+                anything else.
 
         Raises:
             NotSent: No connection was made.
-            Lost: Anything went wrong later.
+            Redirected: The answer names another address.
+            Lost: Anything else went wrong later.
         """
         deadline = time.monotonic() + seconds
         if not self._hosts.allow(request.url):
             raise NotSent("the address is not one that this connection may call")
-        parts = urlsplit(request.url)
-        default = 443 if parts.scheme == "https" else 80
-        origin = (parts.scheme, parts.hostname or "", parts.port or default)
-        connection = (self._take(origin) if repeatable else None) or self._connect(origin, deadline)
+        origin = origin_of(request.url)
+        used_within = IDLE_SECONDS if repeatable else A_MOMENT_SECONDS
+        line = self._idle.take(origin, self._context, used_within) or self._connect(origin, deadline)
         try:
-            answer = _exchange(connection, request, deadline)
+            answer = _exchange(line, request, deadline)
         except Lost:
-            connection.close()
+            line.close()
             raise
+        except TooMuch as exc:
+            line.close()
+            raise _too_large(request) from exc
         except _BROKEN as exc:
-            connection.close()
+            line.close()
             late = isinstance(exc, TimeoutError | urllib3.exceptions.TimeoutError)
             raise Lost("no answer in time" if late else "the connection broke before the answer was whole") from exc
-        self._keep(origin, connection)
+        if line.http.sock is None:
+            line.close()
+        else:
+            self._idle.keep(origin, self._context, line)
         return answer
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for _, _, connection in idle:
-            connection.close()
+        self._idle.close()
 
-    def _connect(self, origin: _Origin, deadline: float) -> HTTPConnection:
-        scheme, host, port = origin
-        left = deadline - time.monotonic()
-        connection = (
-            HTTPSConnection(host, port, timeout=left, ssl_context=self._context)
-            if scheme == "https"
-            else HTTPConnection(host, port, timeout=left)
-        )
+    def _connect(self, origin: Origin, deadline: float) -> Line:
         # In a thread of its own: nothing limits the time of a name's look-up, nor of several addresses in turn.
-        outcome: Future[None] = Future()
+        outcome: Future[Line] = Future()
         connecting = threading.Thread(
-            target=_connecting, args=(connection, outcome), name="salesforce-connect", daemon=True
+            target=_connecting,
+            args=(origin, self._context, self._proxy, deadline, outcome),
+            name="salesforce-connect",
+            daemon=True,
         )
         try:
             connecting.start()
-            outcome.result(left)
+            return outcome.result(deadline - time.monotonic())
         except (*_BROKEN, RuntimeError) as exc:  # RuntimeError: the machine has no thread left
-            outcome.add_done_callback(lambda _: connection.close())
-            reason = type(exc).__name__ if outcome.done() else "not in time"
-            raise NotSent(f"no connection to {host}: {reason}") from exc
-        if time.monotonic() >= deadline:
-            connection.close()
-            raise NotSent(f"no connection to {host}: not in time")
-        if scheme == "http":
-            connection.sock = _TimedSocket(fileno=connection.sock.detach())
-        return connection
-
-    def _take(self, origin: _Origin) -> HTTPConnection | None:
-        now, found = time.monotonic(), None
-        with self._lock:
-            idle, self._idle = self._idle, []
-            for entry in idle:
-                where, since, connection = entry
-                if now - since > _IDLE_SECONDS or not connection.is_connected:
-                    connection.close()
-                elif found is None and where == origin:
-                    found = connection
-                else:
-                    self._idle.append(entry)
-        return found
-
-    def _keep(self, origin: _Origin, connection: HTTPConnection) -> None:
-        with self._lock:
-            if connection.sock is not None and len(self._idle) < _IDLE_CONNECTIONS:
-                self._idle.append((origin, time.monotonic(), connection))
-                return
-        connection.close()
+            outcome.add_done_callback(_close)
+            reason = _reason(exc) if outcome.done() else "not in time"
+            raise NotSent(f"no connection to {origin.host}: {reason}") from exc
 
 
-def _connecting(connection: HTTPConnection, outcome: Future[None]) -> None:
+def _connecting(
+    origin: Origin, context: ssl.SSLContext, proxy: Proxy | None, deadline: float, outcome: Future[Line]
+) -> None:
     try:
-        connection.connect()
+        outcome.set_result(open_line(origin, context, proxy, deadline))
     except Exception as exc:  # noqa: BLE001 - handed to who waits
         outcome.set_exception(exc)
-    else:
-        outcome.set_result(None)
 
 
-def _exchange(connection: HTTPConnection, request: Request, deadline: float) -> Answer:
-    sock: Any = connection.sock
-    sock.deadline = deadline
+def _close(outcome: Future[Line]) -> None:
+    """Nobody waits for this one any more."""
+    if outcome.exception() is None:
+        outcome.result().close()
+
+
+def _reason(exc: BaseException) -> str:
+    if isinstance(exc, ProxyRefused):
+        return str(exc)
+    return "not in time" if isinstance(exc, TimeoutError) else type(exc).__name__
+
+
+def _exchange(line: Line, request: Request, deadline: float) -> Answer:
+    line.bound(deadline, request.largest_answer + _HEAD_AND_FRAMING)
     parts = urlsplit(request.url)
-    target = parts.path + (f"?{parts.query}" if parts.query else "")
-    connection.request(
+    line.http.request(
         request.method,
-        target or "/",
+        parts.path + (f"?{parts.query}" if parts.query else ""),
         body=request.body or None,
         headers={**_HEADERS, **request.headers},
         preload_content=False,
         decode_content=False,
     )
-    response = connection.getresponse()
+    response = line.http.getresponse()
+    if response.status in _REDIRECTS:
+        raise Redirected(_host_of(response.headers.get("Location", ""), parts.hostname or ""))
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Lost("the answer is packed, which nobody asked for")
     body = bytearray()
     while chunk := response.read1(_CHUNK, decode_content=False):
         body += chunk
         if len(body) > request.largest_answer:
-            raise Lost(f"the answer is larger than {request.largest_answer} bytes")
+            raise _too_large(request)
     return Answer(response.status, bytes(body))
+
+
+def _host_of(location: str, own: str) -> str:
+    try:
+        host = urlsplit(location).hostname or own
+    except ValueError:
+        host = ""
+    return host if _HOST.fullmatch(host) else "an address that cannot be read"
+
+
+def _too_large(request: Request) -> Lost:
+    return Lost(f"the answer is larger than {request.largest_answer} bytes")

@@ -106,8 +106,8 @@ def test_anything_else_is_no_address_of_an_org(url):
         made(Config, login_url=url)
 
 
-@pytest.mark.parametrize(("version", "good"), [("31.0", True), ("64.0", True), ("65.0", False), ("30.0", False)])
-def test_a_version_is_one_that_still_serves_login(version, good):
+@pytest.mark.parametrize(("version", "good"), [("31.0", True), ("64.0", True), ("68.0", True), ("30.0", False)])
+def test_a_version_is_one_that_salesforce_serves(version, good):
     if good:
         assert made(Config, login_url="https://x.example.com", api_version=version).api_version == version
     else:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_salesforce_sidecar.salesforce import faults
+from vault_salesforce_sidecar.salesforce import faults, faults_oauth
 from vault_salesforce_sidecar.salesforce.admin_sessions import LOCKOUT_SECONDS, AdminSessions, Identity
 from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, OrgRefused, Session, Verdict
 
@@ -44,6 +44,11 @@ class Door:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+BY_APP = Identity("https://acme.example", "jwt_bearer", "admin@acme.example", (SecretStr("key"),), can_lock=False)
+USER = BY_APP._replace(username="api@acme.example", itself=True)
+SAID_LOCKED = OrgRefused(faults_oauth.fault_of("invalid_grant", "user is locked"))
 
 
 def session(name="one", *, expired=False):
@@ -189,3 +194,50 @@ def test_a_login_that_breaks_for_a_reason_of_ours_leaves_nobody_waiting(sessions
         sessions.get(ADMIN, Door(ZeroDivisionError()))
     clock.seconds += 60
     assert sessions.get(ADMIN, Door(session())) == session()
+
+
+@pytest.mark.parametrize("answer", [SAID_LOCKED, Lost("no answer")])
+def test_what_sends_no_password_is_never_out_of_attempts(sessions, clock, answer):
+    door = Door(answer)
+    for _ in range(20):
+        outcome(sessions, door, BY_APP)
+        clock.seconds += 60
+    assert door.logins == 20
+    sessions.forgive(BY_APP)
+    assert outcome(sessions, Door(session()), BY_APP) == session()
+
+
+def test_who_is_at_work_for_the_user_itself_hears_the_orgs_own_words(sessions):
+    for _ in range(2):
+        with pytest.raises(OrgRefused) as refused:
+            sessions.get(USER, Door(SAID_LOCKED))
+        assert refused.value.fault == SAID_LOCKED.fault
+
+
+def test_a_user_who_logged_in_too_often_is_left_alone_for_a_while(sessions, clock):
+    door = Door(OrgRefused(faults_oauth.fault_of("invalid_grant", "login rate exceeded")))
+    for _ in range(60):
+        outcome(sessions, door, USER)
+        clock.seconds += 60
+    assert door.logins == 4
+
+
+def test_sessions_of_users_are_bounded_and_those_of_connections_stay(sessions):
+    own, user = Door(session("own")), Door(session("user"))
+    sessions.get(BY_APP, own)
+    for number in range(5000):
+        sessions.get(USER._replace(username=f"user{number}@acme.example"), user)
+    assert len(sessions._all) <= 4097
+    sessions.get(BY_APP, own)
+    sessions.get(USER._replace(username="user4999@acme.example"), user)
+    assert (own.logins, user.logins) == (1, 5000)
+    sessions.get(USER._replace(username="user0@acme.example"), user)
+    assert user.logins == 5001
+
+
+def test_a_thousand_users_of_one_app_come_in_once_each(sessions):
+    door = Door(session())
+    for _ in range(3):
+        for number in range(1000):
+            sessions.get(USER._replace(username=f"user{number}@acme.example"), door)
+    assert door.logins == 1000

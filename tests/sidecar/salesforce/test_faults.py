@@ -105,7 +105,8 @@ def test_an_unknown_code_judges_nothing_but_is_paid_for():
 @pytest.mark.parametrize(
     ("code", "message", "words"),
     [
-        ("INVALID_OPERATION", "The SOAP Login operation is not available in the API version specified (65.0)", "64.0"),
+        ("INVALID_OPERATION", "The SOAP Login operation is not available in the API version specified (65.0)", "OAuth"),
+        ("INVALID_OPERATION", "SOAP API login() has been retired.", "OAuth"),
         ("INVALID_OPERATION", "SOAP API login() is disabled by default in this org.", "Enable it"),
         ("INVALID_OPERATION", "Etwas anderes", "api_version"),
         ("INSUFFICIENT_ACCESS", "SOAP API login() requires the Use Any API Auth user permission.", "Use Any API Auth"),

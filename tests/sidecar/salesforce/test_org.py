@@ -1,7 +1,10 @@
 """One org through one connection, against a simulated org, and against servers that lie."""
 
 import dataclasses
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -259,3 +262,134 @@ def test_the_same_contents_are_the_same_org(orgs, config):
 def test_authorities_that_are_not_pem_are_the_callers_fault(orgs, config):
     with pytest.raises(CallerError, match="ca_cert"):
         orgs.open(dataclasses.replace(config, ca_cert="nonsense"))
+
+
+@pytest.mark.parametrize("api", ["rest", "soap"])
+def test_a_reset_gives_a_temporary_password_and_unlocks(sim, orgs, config, api):
+    org = orgs.open(dataclasses.replace(config, set_password_by=api))
+    admin, user = org.admin_session(), sim.org.user(API)
+    user.lock(sim.org.settings.password_policy, sim.org.clock.now())
+    given = org.reset_password(admin, user.id)
+    sim.org.settings = dataclasses.replace(sim.org.settings, trusted_ranges=("127.0.0.1",))
+    assert org.log_in(API, given, None).password_expired
+    assert refusal(lambda: org.reset_password(admin, admin.user_id[:15])) == "own_user"
+    assert refusal(lambda: org.reset_password(org.log_in(API, given, None), admin.user_id)) in {
+        "INSUFFICIENT_ACCESS",
+        "INVALID_OPERATION_WITH_EXPIRED_PASSWORD",
+    }
+
+
+@pytest.mark.parametrize("api", ["rest", "soap"])
+@pytest.mark.parametrize("knob", ["change_then_500", "change_and_never_answer"])
+def test_a_reset_whose_answer_says_nothing_is_lost(sim, config, knob, api):
+    orgs = Orgs(SystemClock(), longest_call_seconds=0.5)
+    org = orgs.open(dataclasses.replace(config, set_password_by=api))
+    admin = org.admin_session()
+    sim.world.misbehave.patch({knob: True})
+    with pytest.raises(Lost):
+        org.reset_password(admin, sim.org.user(API).id)
+    orgs.close()
+
+
+def test_an_administrator_sets_a_password_by_soap(sim, orgs, config):
+    org = orgs.open(dataclasses.replace(config, set_password_by="soap"))
+    admin = org.admin_session()
+    assert refusal(lambda: org.set_password(admin, sim.org.user(API).id, SecretStr("short"))) == "INVALID_NEW_PASSWORD"
+    org.set_password(admin, sim.org.user(API).id, NEW)
+    assert refusal(lambda: org.set_password(admin, admin.user_id, NEW)) == "own_user"
+    assert refusal(lambda: org.log_in(API, PASSWORD, TOKEN)) == "INVALID_LOGIN"
+
+
+def test_an_administrator_unlocks_and_others_may_not(org, sim):
+    admin, user = org.admin_session(), sim.org.user(API)
+    other = org.log_in("trusted@acme.example", PASSWORD, None)
+    user.lock(sim.org.settings.password_policy, sim.org.clock.now())
+    assert refusal(lambda: org.unlock(other, user.id)) in {"INSUFFICIENT_ACCESS", "NOT_FOUND", "INVALID_TYPE"}
+    assert user.locked(sim.org.clock.now())
+    org.unlock(admin, user.id)
+    assert not user.locked(sim.org.clock.now())
+    assert org.log_in(API, PASSWORD, TOKEN)
+    assert refusal(lambda: org.unlock(admin, "005000000000099AAA")) == "NOT_FOUND"
+
+
+def test_an_administrator_ends_every_session_of_a_user(org, sim):
+    sessions = [org.log_in(API, PASSWORD, TOKEN) for _ in range(3)]
+    admin = org.admin_session()
+    assert org.end_sessions(admin, sessions[0].user_id) == 3
+    for session in sessions:
+        assert refusal(lambda session=session: org.find_user(session, API)) == "INVALID_SESSION_ID"
+    assert org.end_sessions(admin, sessions[0].user_id) == 0
+    assert org.find_user(admin, API)
+
+
+def test_a_user_ends_their_other_sessions_and_keeps_the_one_that_asks(org):
+    mine, *others = [org.log_in(API, PASSWORD, TOKEN) for _ in range(3)]
+    assert org.end_sessions(mine, mine.user_id[:15]) == 2
+    assert org.find_user(mine, API)
+    for session in others:
+        assert refusal(lambda session=session: org.find_user(session, API)) == "INVALID_SESSION_ID"
+
+
+def test_who_is_not_shown_the_sessions_of_others_ends_none_and_is_told(org, sim):
+    theirs, mine = org.log_in(API, PASSWORD, TOKEN), org.log_in("trusted@acme.example", PASSWORD, None)
+    assert refusal(lambda: org.end_sessions(mine, theirs.user_id)) == "sessions_not_shown"
+    assert org.find_user(theirs, API)
+
+
+def test_the_login_history_is_read_newest_first_since_a_time(org, sim):
+    since = sim.org.clock.now()
+    refusal(lambda: org.log_in(API, SecretStr("wrong"), TOKEN))
+    sim.org.clock.advance(60)
+    org.log_in(API, PASSWORD, TOKEN)
+    admin, user_id = org.admin_session(), sim.org.user(API).id
+    newest, oldest = org.login_history(admin, user_id, since - timedelta(seconds=5))
+    assert (newest.status, oldest.status) == ("Success", "Invalid Password")
+    assert newest.time > oldest.time
+    assert (newest.source_ip, newest.login_type, newest.api_type) == ("127.0.0.1", "Other Apex API", "SOAP Partner")
+    assert len(org.login_history(admin, user_id, newest.time)) == 1
+
+
+def test_columns_are_those_that_the_session_sees(org, sim):
+    assert {"Id", "Username", "LastPasswordChangeDate"} <= org.columns(org.admin_session(), "User")
+    assert refusal(lambda: org.columns(org.admin_session(), "NoSuchObject")) in {"NOT_FOUND", "INVALID_TYPE"}
+
+
+def test_columns_are_asked_for_once_in_a_while_and_per_user(orgs, servers):
+    server = servers.answering(servers.answer('{"fields": [{"name": "Id"}]}'))
+    org, one = orgs.open(Config(login_url=server.url)), session_at(server)
+    other = dataclasses.replace(one, user_id="005000000000002AAA")
+    for _ in range(3):
+        assert org.columns(one, "User") == org.columns(other, "User") == {"Id"}
+    assert len(server.requests) == 2
+
+
+def test_a_query_reads_all_its_pages_and_no_more_than_it_may(orgs, servers):
+    def page(number, more):
+        following = f'"nextRecordsUrl": "/services/data/v64.0/query/01gX-{number}",' if more else ""
+        return servers.answer(f'{{{following} "records": [{{"attributes": {{}}, "Id": "{number}"}}]}}', kind="json")
+
+    server = servers.answering(page(1, more=True), page(2, more=True), page(3, more=False))
+    org = orgs.open(Config(login_url=server.url))
+    assert org.query(session_at(server), "SELECT Id FROM X") == [{"Id": "1"}, {"Id": "2"}, {"Id": "3"}]
+    assert server.requests[1].startswith(b"GET /services/data/v64.0/query/01gX-1 HTTP/1.1\r\n")
+    endless = servers.answering(page(1, more=True))
+    with pytest.raises(Lost, match="more than 25 pages"):
+        orgs.open(Config(login_url=endless.url)).query(session_at(endless), "SELECT Id FROM X")
+    assert len(endless.requests) == 25
+
+
+def test_the_pages_of_a_query_share_one_limit_of_time(config, servers):
+    orgs = Orgs(SystemClock(), longest_call_seconds=0.6)
+    body = servers.answer('{"nextRecordsUrl": "/services/data/v64.0/query/01gX-1", "records": []}')
+    pause = threading.Event()
+
+    def slow(connection, _):
+        pause.wait(0.1)
+        connection.sendall(body)
+
+    server = servers.start(slow)
+    began = time.monotonic()
+    with pytest.raises((Lost, NotSent)):
+        orgs.open(Config(login_url=server.url)).query(session_at(server), "SELECT Id FROM X")
+    assert time.monotonic() - began < 3
+    orgs.close()

@@ -1,4 +1,4 @@
-"""The Partner API over SOAP: what zeep reads, what is read where zeep stops, and what nobody reads."""
+"""The SOAP APIs: what zeep reads, what is read where zeep stops, and what nobody reads."""
 
 import logging
 import re
@@ -9,8 +9,9 @@ import pytest
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.salesforce.hosts import AllowedHosts
 from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, OrgRefused
-from vault_salesforce_sidecar.salesforce.soap import Soap
-from vault_salesforce_sidecar.salesforce.transport import Transport, tls_context
+from vault_salesforce_sidecar.salesforce.soap import Soap, endpoint
+from vault_salesforce_sidecar.salesforce.tls import tls_context
+from vault_salesforce_sidecar.salesforce.transport import Transport
 
 SECONDS = 10.0
 USERNAME, PASSWORD, OLD = "api@acme.example", "Pa55&<word>", "0ld&<word>"
@@ -236,6 +237,58 @@ def test_a_fault_that_leaves_a_change_open_is_lost_and_at_a_login_an_answer(call
         call(fault(code, kind="UnexpectedErrorFault"), "500 Oh", do=change)
     with pytest.raises(OrgRefused):
         call(fault(code, kind="UnexpectedErrorFault"), "500 Oh")
+
+
+def set_password(soap, address):
+    soap.set_password(address, SecretStr(SESSION_ID), "005000000000002AAA", SecretStr(PASSWORD), SECONDS)
+
+
+def reset_password(soap, address):
+    return soap.reset_password(address, SecretStr(SESSION_ID), "005000000000002AAA", SECONDS)
+
+
+def test_an_administrator_names_the_user_and_the_new_password(call):
+    call(envelope("<setPasswordResponse><result/></setPasswordResponse>", LIMITS), do=set_password)
+    body = call.server.requests[0]
+    assert b":userId>005000000000002AAA<" in body
+    assert b":password>Pa55&amp;&lt;word&gt;<" in body
+    assert SESSION_ID.encode() in body
+
+
+def test_a_reset_asks_for_no_mail_and_gives_the_new_password(call):
+    done = "<resetPasswordResponse><result><password>r4ndom&amp;</password></result></resetPasswordResponse>"
+    assert call(envelope(done, LIMITS), do=reset_password) == SecretStr("r4ndom&")
+    body = call.server.requests[0]
+    for name in (b"triggerAutoResponseEmail", b"triggerOtherEmail", b"triggerUserEmail"):
+        assert b":%b>false<" % name in body
+
+
+@pytest.mark.parametrize("result", ["", "<password/>", "<other>x</other>"])
+def test_a_reset_without_a_password_is_lost(call, result):
+    body = envelope(f"<resetPasswordResponse><result>{result}</result></resetPasswordResponse>", LIMITS)
+    with pytest.raises(Lost):
+        call(body, do=reset_password)
+
+
+@pytest.mark.parametrize("do", [set_password, reset_password])
+def test_a_change_by_an_administrator_may_be_refused_or_left_open(call, do):
+    with pytest.raises(OrgRefused, match="INSUFFICIENT_ACCESS"):
+        call(fault("INSUFFICIENT_ACCESS", kind="UnexpectedErrorFault"), "500 Error", do=do)
+    with pytest.raises(Lost):
+        call(fault("UNKNOWN_EXCEPTION", kind="UnexpectedErrorFault"), "500 Error", do=do)
+
+
+@pytest.mark.parametrize(("kind", "letter"), [("partner", "u"), ("enterprise", "c")])
+def test_the_address_decides_the_namespace_and_answers_of_both_are_read(servers, kind, letter):
+    body = logged_in().replace("urn:partner.soap", f"urn:{kind}.soap")
+    server = servers.answering(servers.answer(body))
+    transport = Transport(AllowedHosts(server.url), tls_context(""))
+    address = endpoint(f"{server.url}/", kind, "64.0")
+    assert address == f"{server.url}/services/Soap/{letter}/64.0"
+    result = Soap(transport).login(address, USERNAME, SecretStr(PASSWORD), SECONDS)
+    transport.close()
+    assert (result.session_id.reveal(), result.organization_id) == (SESSION_ID, "00D000000000001EAA")
+    assert f'"urn:{kind}.soap.sforce.com"'.encode() in server.requests[0]
 
 
 @pytest.mark.parametrize("secret", ["bell\x07", "half\ud800", "null\x00"])

@@ -1,17 +1,21 @@
 """HTTP to an org, over real sockets: what was never sent, what is lost, and when it ends."""
 
+import gc
 import socket
 import ssl
 import time
+import tracemalloc
 from types import SimpleNamespace
 
 import pytest
 import trustme
 
+from vault_salesforce_sidecar.salesforce import transport as transport_module
 from vault_salesforce_sidecar.salesforce.hosts import AllowedHosts
 from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent
 from vault_salesforce_sidecar.salesforce.message import Request
-from vault_salesforce_sidecar.salesforce.transport import Transport, tls_context
+from vault_salesforce_sidecar.salesforce.tls import tls_context
+from vault_salesforce_sidecar.salesforce.transport import Redirected, Transport
 
 LIMIT_SECONDS = 0.5  # of a call that is meant to run into it
 PATIENCE_SECONDS = 10.0  # of a call that is not
@@ -52,11 +56,11 @@ def pem(authority):
 
 
 def post(server, **rest):
-    return Request("POST", f"{server.url}/a?b=c", {"Content-Type": "text/xml"}, b"<x/>", **rest)
+    return Request("POST", f"{server.url}/services/data?b=c", {"Content-Type": "text/xml"}, b"<x/>", **rest)
 
 
 def get(server):
-    return Request("GET", f"{server.url}/a", {})
+    return Request("GET", f"{server.url}/services/data", {})
 
 
 def ends_in_time(call):
@@ -72,7 +76,7 @@ def test_an_answer_is_handed_on_whatever_its_status(servers, opened):
     got = opened(server).send(post(server), PATIENCE_SECONDS)
     assert (got.status, got.body) == (500, b"<y/>")
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /a?b=c HTTP/1.1\r\n")
+    assert head.startswith(b"POST /services/data?b=c HTTP/1.1\r\n")
     assert b"accept-encoding: identity" in head.lower()
     assert body == b"<x/>"
 
@@ -101,12 +105,37 @@ def test_an_address_that_is_not_allowed_is_not_called(servers, opened):
     assert other.connections == 0
 
 
-def test_a_redirect_is_not_followed(servers, opened):
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_a_redirect_is_not_followed_and_told_without_its_query(servers, opened, status, repeatable):
     other = servers.answering(servers.answer())
-    moved = f"HTTP/1.1 307 Moved\r\nLocation: {other.url}/a\r\nContent-Length: 0\r\n\r\n".encode()
-    server = servers.answering(moved)
-    assert opened(server).send(post(server), PATIENCE_SECONDS).status == 307
+    moved = f"HTTP/1.1 {status}\r\nLocation: {other.url}/services/data?sid=secret\r\nContent-Length: 0\r\n\r\n"
+    server = servers.answering(moved.encode())
+    with pytest.raises(Redirected) as told:
+        opened(server).send(post(server), PATIENCE_SECONDS, repeatable=repeatable)
+    assert str(told.value) == "the org's host sends us on to 127.0.0.1, which no secret follows"
     assert other.connections == 0
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("https://acme.my.salesforce.com/x?y=secret#z", "acme.my.salesforce.com"),
+        ("//evil.example/x", "evil.example"),
+        ("/elsewhere?secret", "127.0.0.1"),
+        ("https://user:secret@evil.example/", "evil.example"),
+        ("", "127.0.0.1"),
+        ("https://[secret", "an address that cannot be read"),
+        ("https://secret%20x/", "an address that cannot be read"),
+        ("https://" + "x" * 300, "an address that cannot be read"),
+    ],
+)
+def test_where_a_redirect_leads_is_told_by_its_host_alone(servers, opened, location, host):
+    server = servers.answering(f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode())
+    with pytest.raises(Redirected) as told:
+        opened(server).send(post(server), PATIENCE_SECONDS)
+    assert told.value.host == host
 
 
 def test_the_environment_names_no_proxy(servers, opened, monkeypatch):
@@ -206,13 +235,72 @@ def test_a_body_larger_than_allowed_is_lost(servers, opened):
     assert len(got.body) == 5001
 
 
-def test_a_packed_body_stays_packed(servers, opened):
-    packed = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00"
-    server = servers.answering(packed)
-    assert opened(server).send(post(server), PATIENCE_SECONDS).body == b"\x1f\x8b\x08\x00"
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "identity, gzip"])
+def test_a_packed_answer_is_lost(servers, opened, coding):
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: 4\r\n\r\n".encode()
+    server = servers.answering(head + b"\x1f\x8b\x08\x00")
+    with pytest.raises(Lost, match="packed"):
+        opened(server).send(post(server), PATIENCE_SECONDS)
 
 
-def test_only_what_may_be_repeated_travels_on_a_used_connection(servers, opened):
+def endless(start, more):
+    def behave(connection, _):
+        connection.sendall(start)
+        for _ in range((1 << 30) // len(more)):  # a gigabyte, were it all taken
+            connection.sendall(more)
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        endless(b"HTTP/1.1 200 OK\r\n\r\n", b"z" * 65536),
+        endless(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n", b"z" * 65536),
+        endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"z" * 65536 + b"\r\n"),
+        endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nz\r\n" * 8192),
+        endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;" + b"z" * 60000 + b"\r\nz\r\n"),
+        endless(b"HTTP/1.1 200 OK\r\n", b"X: " + b"y" * 60000 + b"\r\n"),
+        endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 8192),
+        endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2048),
+        endless(b"", b"HTTP/1.1 100 Continue\r\n" + b"X: y\r\n" * 90 + b"\r\n"),
+    ],
+    ids=[
+        "until close",
+        "length",
+        "chunks",
+        "small chunks",
+        "long extensions",
+        "long headers",
+        "many headers",
+        "continue",
+        "continue with headers",
+    ],
+)
+def test_an_endless_answer_takes_little_memory_and_no_time(servers, opened, behave):
+    server = servers.start(behave)
+    transport = opened(server)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        with pytest.raises(Lost):
+            ends_in_time(lambda: transport.send(post(server, largest_answer=65536), PATIENCE_SECONDS))
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_calls_of_a_rotation_share_a_connection(servers, opened):
+    server = servers.answering(servers.answer())
+    transport = opened(server)
+    transport.send(post(server), PATIENCE_SECONDS)
+    transport.send(get(server), PATIENCE_SECONDS, repeatable=True)
+    transport.send(post(server), PATIENCE_SECONDS)
+    assert server.connections == 1
+
+
+def test_what_must_not_be_lost_travels_on_no_connection_that_was_idle(servers, opened, monkeypatch):
+    monkeypatch.setattr(transport_module, "A_MOMENT_SECONDS", 0.0)
     server = servers.answering(servers.answer())
     transport = opened(server)
     transport.send(post(server), PATIENCE_SECONDS)
@@ -229,10 +317,10 @@ def test_a_used_connection_that_the_org_has_closed_is_left_alone(servers, opened
 
     server = servers.start(answer_and_close)
     transport = opened(server)
-    transport.send(get(server), PATIENCE_SECONDS, repeatable=True)
+    transport.send(post(server), PATIENCE_SECONDS)
     for thread in server._threads[1:]:
         thread.join(PATIENCE_SECONDS)
-    assert transport.send(get(server), PATIENCE_SECONDS, repeatable=True).status == 200
+    assert transport.send(post(server), PATIENCE_SECONDS).status == 200
     assert server.connections == 2
 
 
@@ -271,17 +359,3 @@ def test_a_handshake_that_does_not_end_was_not_sent(servers, opened, tls):
     server = servers.start(silent, Mute())
     with pytest.raises(NotSent):
         ends_in_time(lambda: opened(server).send(post(server), LIMIT_SECONDS))
-
-
-def test_tls_settings_are_strict_and_shared(authority):
-    context = tls_context(pem(authority))
-    assert context.verify_mode is ssl.CERT_REQUIRED
-    assert context.check_hostname
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-    assert tls_context(pem(authority)) is context
-
-
-@pytest.mark.parametrize("text", ["nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "é"])
-def test_authorities_that_are_not_pem_are_refused(text):
-    with pytest.raises(ValueError, match="PEM"):
-        tls_context(text)
