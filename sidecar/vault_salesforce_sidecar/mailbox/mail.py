@@ -11,8 +11,10 @@ from typing import Protocol
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.mailbox.text import texts
 
-_SENDER = "salesforce.com"
+SENDER = "salesforce.com"
+LARGEST_MAIL = 256 * 1024  # bytes; a token mail has a few thousand
 _ADDRESS = re.compile(r"\S*://\S+|\bwww\.\S+")
+_FORGED = re.compile(r"\bdmarc\s*=\s*fail\b", re.IGNORECASE)
 # Salesforce's tokens have 24 or 25 letters and digits; no page of theirs promises a length.
 _RUN = re.compile(r"(?<![\w./@+-])[A-Za-z0-9]{20,40}(?![A-Za-z0-9_/@+-]|\.[A-Za-z0-9])", re.ASCII)
 
@@ -34,6 +36,13 @@ class MailboxUnavailable(Exception):  # noqa: N818 - the state of a server
     """The mailbox cannot be read now; the text says why, without secrets."""
 
 
+class MarkOfAnother(MailboxUnavailable):
+    """The mark was not made by a mailbox of this kind: the connection's mailbox was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection's mailbox was changed since the rotation began: what came since is not known")
+
+
 class Mailbox(Protocol):
     """Where token mails arrive; every call may raise `MailboxUnavailable`."""
 
@@ -46,29 +55,75 @@ class Mailbox(Protocol):
     def delete(self, key: str) -> None:
         """Remove a mail that was used; one that is gone is no error."""
 
+    def latest(self) -> str | None:
+        """A mark that costs nothing and may lag behind, by which a caller knows what it has looked at; None: none."""
 
-def find_token(mail: Mail, username: str) -> SecretStr | None:
-    """The security token that this mail brings for exactly that user name, or None.
+
+@dataclass(frozen=True)
+class Reading:
+    """What a mail is to one user.
+
+    Attributes:
+        token: The new security token that it brings.
+        refusal: Why it brings none although it names the user; empty where it does not.
+    """
+
+    token: SecretStr | None = None
+    refusal: str = ""
+
+
+def read_mail(mail: Mail, username: str) -> Reading:
+    """What this mail brings for exactly that user name.
 
     Labels differ with the user's language, so it goes by the user name and by the look of a token: where more than one
-    run of characters could be the token, none is taken. That the sender is Salesforce is checked by the From line
-    alone, which anybody can write: whoever uses the token proves it with a login.
+    run of characters could be the token, none is taken. Who sent it is not proven by anything that is in a mail, so
+    that a stranger may have: whoever uses the token proves it with a login. Refused is what is known to be forged.
 
     Args:
         mail: Any mail at all.
         username: Login name; capitals do not matter.
     """
+    message, bodies = _parsed(mail)
+    reading = _in(bodies, username)
+    if message is None or reading == Reading():
+        return Reading()
+    try:
+        if not _is_from_salesforce(message):
+            return Reading(refusal="it is not from salesforce.com")
+        if _is_known_to_be_forged(message):
+            return Reading(refusal="the server that received it says that its sender is forged (dmarc=fail)")
+    except Exception:  # noqa: BLE001 - the standard library's parser may raise anything on what strangers send
+        return Reading(refusal="its header cannot be read")
+    return reading
+
+
+def read_given_mail(text: SecretStr, username: str) -> Reading:
+    """The same for a mail that somebody hands in and so vouches for: from whomever, with or without its header."""
+    mail = Mail("", text.reveal().encode("utf-8", "replace"))
+    message, bodies = _parsed(mail)
+    reading = _in(bodies, username)
+    if reading.token is not None or (message is not None and "From" in message):
+        return reading
+    return _in([text.reveal()], username)
+
+
+def _parsed(mail: Mail) -> tuple[EmailMessage | None, list[str]]:
     try:
         message = email.message_from_bytes(mail.raw, policy=email.policy.default)
-        bodies = list(texts(message)) if _is_from_salesforce(message) else []
-    except Exception:  # noqa: BLE001 - the standard library's parser may raise anything on what strangers send
-        return None
-    name = _whole(username)
+        return message, list(texts(message))
+    except Exception:  # noqa: BLE001 - as above
+        return None, []
+
+
+def _in(bodies: list[str], username: str) -> Reading:
+    name, named = _whole(username), False
     for body in bodies:
         seen = _ADDRESS.sub(" ", body)
-        if name.search(seen) and (token := _token_in(seen)):
-            return SecretStr(token)
-    return None
+        if name.search(seen):
+            named = True
+            if token := _token_in(seen):
+                return Reading(SecretStr(token))
+    return Reading(refusal="it holds no security token, or more than one text that might be it") if named else Reading()
 
 
 def _is_from_salesforce(message: EmailMessage) -> bool:
@@ -77,7 +132,16 @@ def _is_from_salesforce(message: EmailMessage) -> bool:
     if len(senders) != 1 or any(isinstance(defect, InvalidHeaderDefect) for defect in senders[0].defects):
         return False
     domains = [f".{address.domain.lower()}" for address in senders[0].addresses]
-    return bool(domains) and all(domain.endswith(f".{_SENDER}") for domain in domains)
+    return bool(domains) and all(domain.endswith(f".{SENDER}") for domain in domains)
+
+
+def _is_known_to_be_forged(message: EmailMessage) -> bool:
+    """Whether the last server that judged the sender says so; what stands below its line, a stranger may have put.
+
+    Source: RFC 8601, each server puts its `Authentication-Results` on top.
+    """
+    judged = message.get_all("Authentication-Results", [])
+    return bool(judged) and _FORGED.search(str(judged[0])) is not None
 
 
 def _whole(username: str) -> re.Pattern[str]:

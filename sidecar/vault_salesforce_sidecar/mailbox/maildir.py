@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vault_plugin_sdk.logical.errors import CallerError
-from vault_salesforce_sidecar.mailbox.mail import Mail, MailboxUnavailable
+from vault_salesforce_sidecar.mailbox.address import MAILDIR
+from vault_salesforce_sidecar.mailbox.mail import LARGEST_MAIL, Mail, MailboxUnavailable, MarkOfAnother
 
 MARK_NAMES = 512
-LARGEST_MAIL = 256 * 1024  # bytes; a token mail has a few thousand
 _DIGEST_BYTES = 6
 _KIND = "maildir1"
-_SCHEME = "maildir:"
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,9 @@ class Maildir:
                 except OSError as exc:
                     raise MailboxUnavailable(f"a mail cannot be removed from the maildir: {exc.strerror}") from exc
 
+    def latest(self) -> None:
+        """See `Mailbox.latest`: a directory is read as fast as a mark is made."""
+
     def _files(self) -> list[_File]:
         # `new` first: a mail moves from there to `cur`, and so is met once at least.
         found: dict[str, _File] = {}
@@ -104,7 +106,7 @@ class Maildir:
 
 
 def open_mailbox(address: str, allowed_root: Path | str) -> Maildir:
-    """The mailbox at a connection's `mailbox`; nothing is read yet.
+    """The maildir at a connection's `mailbox`; nothing is read yet.
 
     Args:
         address: `maildir:<absolute path>`.
@@ -112,11 +114,11 @@ def open_mailbox(address: str, allowed_root: Path | str) -> Maildir:
 
     Raises: CallerError where it is another kind of address, or leads elsewhere.
     """
-    if not address.startswith(_SCHEME):
-        raise CallerError("mailbox must be maildir:<path>")
+    if not address.startswith(MAILDIR):
+        raise CallerError("mailbox must be maildir:<path> or imaps://<user>@<host>/<folder>")
     if not str(allowed_root):
         raise CallerError("mailbox: this sidecar's settings allow no maildirs")
-    path = Path(address.removeprefix(_SCHEME))
+    path = Path(address.removeprefix(MAILDIR))
     try:
         resolved, root = path.resolve(), Path(allowed_root).resolve()
     except (OSError, ValueError, RuntimeError) as exc:  # such as a null byte, or a circle of links
@@ -145,6 +147,6 @@ def _parse(mark: str) -> tuple[int, set[bytes]]:
     except ValueError:
         kind = ""
     if kind != _KIND:
-        raise MailboxUnavailable("the mark is none of a maildir's: the connection's mailbox was changed")
+        raise MarkOfAnother
     places = range(0, len(digests), _DIGEST_BYTES)
     return arrived, {digests[place : place + _DIGEST_BYTES] for place in places}

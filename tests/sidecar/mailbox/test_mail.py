@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from salesforce_orgsim.mail import reset_link_letter, token_letter
-from vault_salesforce_sidecar.mailbox.mail import Mail, find_token
+from vault_salesforce_sidecar.mailbox.mail import Mail, read_mail
 
 NAME = "api.user@acme.example"
 TOKEN = "aB3dEfGh1jKlMn0pQrStUv2x"
@@ -26,25 +26,64 @@ def mail(text=None, html=None, sender="Salesforce <noreply@salesforce.com>", sub
     return Mail("1", message.as_bytes())
 
 
+def token_in(message, name):
+    return read_mail(message, name).token
+
+
 def found(message, name=NAME):
-    token = find_token(message, name)
+    token = token_in(message, name)
     return token.reveal() if token else None
 
 
 TEXT = f"Username: {NAME}\nSecurity token (case-sensitive): {TOKEN}\nFor more information, see the help.\n"
 
 
-@pytest.mark.parametrize("wording", ["new", "old"])
+LANGUAGES = ("en_US", "de", "fr", "es", "ja")
+
+
+def a_user(language="en_US"):
+    return SimpleNamespace(username=NAME, settings=SimpleNamespace(email=NAME, language=language))
+
+
+@pytest.mark.parametrize("parts", ["both", "plain", "html"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("token", [TOKEN, "aBcDeFgHiJkLmNoPqRsTuVwXy", "A1b2C3d4E5f6G7h8I9j0" * 2])
-def test_the_simulated_orgs_mail_brings_its_token(wording, token):
-    user = SimpleNamespace(username=NAME, settings=SimpleNamespace(email=NAME))
-    raw = token_letter(user, token, datetime.now(UTC), wording=wording).message().as_bytes()
-    assert found(Mail("1", raw)) == token
+def test_the_simulated_orgs_mail_brings_its_token(language, parts, token):
+    letter = token_letter(a_user(language), token, datetime.now(UTC), parts=parts)
+    assert found(Mail("1", letter.message().as_bytes())) == token
+
+
+def test_an_old_wording_and_a_brand_change_nothing():
+    for options in ({"wording": "old"}, {"brand": "Acme"}):
+        letter = token_letter(a_user(), TOKEN, datetime.now(UTC), **options)
+        assert found(Mail("1", letter.message().as_bytes())) == TOKEN
 
 
 def test_a_mail_with_a_link_for_a_new_password_brings_none():
-    user = SimpleNamespace(username=NAME, settings=SimpleNamespace(email=NAME))
-    assert found(Mail("1", reset_link_letter(user, datetime.now(UTC)).message().as_bytes())) is None
+    assert found(Mail("1", reset_link_letter(a_user(), datetime.now(UTC)).message().as_bytes())) is None
+
+
+@pytest.mark.parametrize(
+    "judged", ["mx.acme.example; spf=pass; DMARC = Fail (p=reject)", "mx; dmarc=fail header.from=x"]
+)
+def test_what_the_receiving_server_says_is_forged_is_refused_and_says_why(judged):
+    raw = f"Authentication-Results: {judged}\nAuthentication-Results: evil; dmarc=pass\n".encode() + mail(TEXT).raw
+    reading = read_mail(Mail("1", raw), NAME)
+    assert (reading.token, "dmarc=fail" in reading.refusal) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "judged", ["mx.acme.example; dmarc=pass", "mx.acme.example; spf=fail; dmarc=bestguesspass", "none"]
+)
+def test_what_it_does_not_say_is_no_reason(judged):
+    raw = f"Authentication-Results: {judged}\nAuthentication-Results: older; dmarc=fail\n".encode() + mail(TEXT).raw
+    assert found(Mail("1", raw)) == TOKEN
+
+
+def test_a_mail_about_nobody_of_ours_is_no_refusal():
+    assert read_mail(mail(TEXT), "other@acme.example").refusal == ""
+    assert "not from salesforce.com" in read_mail(mail(TEXT, sender="x@evil.example"), NAME).refusal
+    assert "no security token" in read_mail(mail(f"Hello {NAME}"), NAME).refusal
 
 
 @pytest.mark.parametrize(
@@ -185,12 +224,12 @@ def test_who_writes_from_elsewhere_is_not_believed(sender):
     ],
 )
 def test_a_mail_that_nobody_can_read_brings_nothing(raw):
-    assert find_token(Mail("1", raw), NAME) is None
+    assert token_in(Mail("1", raw), NAME) is None
 
 
 def test_two_senders_lines_are_one_too_many():
     raw = b"From: noreply@salesforce.com\nFrom: noreply@evil.example\n\n" + TEXT.encode()
-    assert find_token(Mail("1", raw), NAME) is None
+    assert token_in(Mail("1", raw), NAME) is None
 
 
 def test_an_attachment_is_not_read():
@@ -202,5 +241,5 @@ def test_an_attachment_is_not_read():
 
 
 def test_neither_the_mail_nor_the_token_prints():
-    token = find_token(mail(TEXT), NAME)
+    token = token_in(mail(TEXT), NAME)
     assert TOKEN not in f"{mail(TEXT)!r} {token!r}"

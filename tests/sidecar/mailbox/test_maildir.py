@@ -124,7 +124,7 @@ def test_a_full_mark_fits_into_the_journal():
 
 @pytest.mark.parametrize("mark", ["", "nonsense", "maildir1.x.", "maildir1.5.a", "uid.12.34", "maildir1"])
 def test_a_mark_of_something_else_is_told(maildir, mark):
-    with pytest.raises(MailboxUnavailable, match="mark"):
+    with pytest.raises(MailboxUnavailable, match="mailbox was changed"):
         maildir.above(mark)
 
 
