@@ -20,7 +20,7 @@ BUNDLED := $(shell find $(SOURCES) -type f -not -path '*/__pycache__/*') README.
 INSTALL := $(BIN)/python -m pip install --quiet --no-cache-dir
 export RUSTUP_HOME := $(CURDIR)/$(VENV)/rustup
 
-.PHONY: help setup demo dev test check fmt lock proto conformance bench-smoke bench-read plugin-binary bundle
+.PHONY: help setup demo dev test check fmt lock proto conformance bench-smoke bench-read bench-tick bench-rotation plugin-binary bundle
 
 help: ## Show this text.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,12 @@ bench-smoke: $(STAMP) ## Start time, memory and latencies, as ratios in one run;
 
 bench-read: $(OLDER_SERVER) ## Reads through the server beside KV v2: latency, requests per second, CPU and memory.
 	@$(BIN)/python bench/read.py
+
+bench-tick: $(STAMP) ## What ten thousand roles cost: a sidecar's start, its tick, the list of them all.
+	@$(BIN)/python bench/tick.py
+
+bench-rotation: $(STAMP) ## Rotations beside the least that they could cost: round trips, CPU, wall time, many at once.
+	@$(BIN)/python bench/rotation.py
 
 plugin-binary: $(PLUGIN_BINARY) ## Build the plugin as one self-contained file, below dist/.
 

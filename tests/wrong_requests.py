@@ -95,7 +95,7 @@ WRONG_TEXTS: Mapping[str, Mapping[str, Any]] = {
     "password_policy": _NO_NAME,
     "username": _NO_LOGIN_NAME,
     "login_url": {**_NO_ADDRESS, "empty": ""},
-    "api_version": {"empty": "", "too old": "30.0", "too new": "65.0", "word": "latest", "huge": "6" * 100_000},
+    "api_version": {"empty": "", "too old": "30.0", "half": "64.5", "word": "latest", "huge": "6" * 100_000},
     "ca_cert": {"word": "PEM", "unicode": "ä", "NUL": "\0", "huge": "a" * 100_000},
     "allowed_hosts": {"space": "a c", "line break": "a\nb", "NUL": "a\0", "unicode": "ä", "huge": ["a" * 100_000]},
     "allowed_roles": _NO_GLOBS,

@@ -97,6 +97,25 @@ def conformance(path: str, readings: int) -> None:
 
 
 @main.command()
+@click.option("--mount", default="sf", show_default=True, help="Path of the engine's mount.")
+@click.option("--role", "roles", multiple=True, help="A role to look at too, with its user; may be given again.")
+@click.option("--all-roles", is_flag=True, help="Look at every role.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor(*, mount: str, roles: tuple[str, ...], all_roles: bool, as_json: bool) -> None:
+    """Look at everything that rotations depend on; nothing is changed, and no user's password is sent anywhere.
+
+    The server and the token are those of `bao` and `vault`: BAO_ADDR or VAULT_ADDR, and so on; the policy of an
+    operator or an auditor is enough. Ends with 1 where something failed.
+    """
+    with _needs("sidecar"):
+        from vault_salesforce import conformance
+        from vault_salesforce import doctor as examiner
+    findings = examiner.examine(conformance.server_of(os.environ), mount.strip("/"), ("*",) if all_roles else roles)
+    if not examiner.report(findings, as_json=as_json):
+        raise SystemExit(1)
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON with all addresses when ready.")
 @click.option("--nodes", type=click.IntRange(1, 5), default=1, show_default=True, help="Nodes of the server.")
 @click.option("--sidecars", type=click.IntRange(1, 5), default=1, show_default=True, help="Sidecars.")

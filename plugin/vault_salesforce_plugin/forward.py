@@ -30,6 +30,7 @@ from vault_salesforce_plugin.signing import Signer
 _DECLINES = (NOT_UP, STOPPING)
 # What logs in or rotates may take as long as its `wait` allows.
 _PATIENT_PATHS = ("config/", "resync/", "rotate/", "rotate-root/", "security-token/", "static-roles/", "unlock/")
+_PATIENT_READS = ("preflight/", "preflight-config/")
 
 
 class _Declined(Exception):  # noqa: N818 - what happened, as a fact
@@ -166,7 +167,9 @@ class Forwarder:
         return _passed_on(await self._once(sidecar, request, body, end))
 
     async def _once(self, sidecar: Sidecar, request: Request, body: bytes, end: float) -> Answer:
-        patient = request.operation in (*WRITES, Operation.DELETE) and request.path.startswith(_PATIENT_PATHS)
+        patient = request.path.startswith(_PATIENT_READS) or (
+            request.operation in (*WRITES, Operation.DELETE) and request.path.startswith(_PATIENT_PATHS)
+        )
         limit = self._limits.patient_seconds if patient else self._limits.brief_seconds
         left = min(limit, end - self._clock.monotonic())
         if left <= 0:

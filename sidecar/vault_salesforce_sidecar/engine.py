@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -16,15 +18,23 @@ from vault_salesforce_contract.forwarding import NOT_UP, STOPPING
 from vault_salesforce_contract.published import PublishedCredential
 from vault_salesforce_sidecar.claims import ACCOUNT, Claims
 from vault_salesforce_sidecar.clock import Clock, SystemClock
+from vault_salesforce_sidecar.diagnosis.diagnosis import Diagnosis
 from vault_salesforce_sidecar.mailbox.mail import Mailbox
-from vault_salesforce_sidecar.mailbox.maildir import open_mailbox
+from vault_salesforce_sidecar.mailbox.opening import Mailboxes, check_mailbox
 from vault_salesforce_sidecar.metrics import Metrics
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
+from vault_salesforce_sidecar.rotation.mending import Mending
 from vault_salesforce_sidecar.rotation.parts import Parts, PushFailed
+from vault_salesforce_sidecar.rotation.passwords import unfit
+from vault_salesforce_sidecar.rotation.renaming import Renaming
 from vault_salesforce_sidecar.rotation.revealing import Revealing
 from vault_salesforce_sidecar.rotation.start import Rotations
 from vault_salesforce_sidecar.rotation.ticker import Ticker
+from vault_salesforce_sidecar.salesforce.hosts import origin_of
+from vault_salesforce_sidecar.salesforce.lines import Proxy
 from vault_salesforce_sidecar.salesforce.org import Orgs
+from vault_salesforce_sidecar.salesforce.probe import probe
+from vault_salesforce_sidecar.salesforce.tls import tls_context
 from vault_salesforce_sidecar.settings import Settings
 from vault_salesforce_sidecar.store import Kv, KvUnavailable, Store
 from vault_salesforce_sidecar.vault import mounts
@@ -58,7 +68,7 @@ class Engine:
 
     Attributes:
         claims, connections, roles: What is stored besides rotations.
-        rotations, handed_in, revealing: The doers.
+        rotations, handed_in, mending, renaming, revealing, diagnosis: The doers.
         registrar: Knows the plugin.
     """
 
@@ -84,28 +94,37 @@ class Engine:
         engine_kv = self.vault.kv(settings.engine_kv_mount)
         self.connections = _store(engine_kv, "config", Config)
         self.roles = _store(engine_kv, "static-roles", StaticRole)
-        self._orgs = Orgs(self.clock)
+        self._mailboxes = Mailboxes(settings.mailbox_root, self.clock, self._mail_arrived)
+        proxy = _proxy(settings)
+        self._orgs = Orgs(self.clock, proxy=proxy)
         self.claims = Claims(engine_kv, self.clock, self._holds)
-        self.rotations = Rotations(
-            Parts(
-                engine_kv=engine_kv,
-                creds_kv=self.vault.kv(settings.kv_mount),
-                roles=self.roles,
-                connections=self.connections,
-                open_org=self._orgs.open,
-                open_mailbox=self.open_mailbox,
-                password_from_policy=self.vault.password_from_policy,
-                push=self._push,
-                changed=self._changed,
-                announced=self._announced,
-                clock=self.clock,
-                instance=settings.instance,
-                kv_mount=settings.kv_mount,
-                counted=self._counted,
-            ),
-            slots=settings.slots,
+        parts = Parts(
+            engine_kv=engine_kv,
+            creds_kv=self.vault.kv(settings.kv_mount),
+            roles=self.roles,
+            connections=self.connections,
+            open_org=self._orgs.open,
+            open_mailbox=self.open_mailbox,
+            password_from_policy=self.vault.password_from_policy,
+            push=self._push,
+            changed=self._changed,
+            announced=self._announced,
+            clock=self.clock,
+            instance=settings.instance,
+            kv_mount=settings.kv_mount,
+            counted=self._counted,
+            kept_for=timedelta(seconds=settings.kept_for),
+        )
+        self.rotations = Rotations(parts, slots=settings.slots)
+        self.diagnosis = Diagnosis(
+            parts,
+            self.rotations,
+            reach=lambda config: probe(config, proxy, self.clock.now),
+            kv_faults=lambda: mounts.faults(self.vault, settings),
         )
         self.handed_in = HandedIn(self.rotations)
+        self.mending = Mending(self.rotations)
+        self.renaming = Renaming(self.rotations)
         self.revealing = Revealing(self.rotations)
         self.registrar = Registrar(
             self.vault,
@@ -194,17 +213,23 @@ class Engine:
         self._orgs.try_again(config)
 
     def require_password_policy(self, name: str) -> None:
-        """Raises CallerError: 400, Vault has no such password policy. KvUnavailable: it did not say."""
+        """Raises CallerError: 400, Vault has no such policy, or it does not do. KvUnavailable: it did not say."""
         try:
-            self.vault.password_from_policy(name)
+            password = self.vault.password_from_policy(name)
         except VaultRefused as exc:
             if exc.status != HTTPStatus.NOT_FOUND:
                 raise
             raise CallerError(exc.sentence, remedy=exc.remedy) from exc
+        if fault := unfit(password):
+            raise CallerError(f"Vault's password policy {name!r} does not do for Salesforce: {fault}")
 
     def open_mailbox(self, config: Config) -> Mailbox | None:
         """The connection's mailbox; None where it has none. Raises: CallerError 400, the settings allow no such one."""
-        return open_mailbox(config.mailbox, self.settings.mailbox_root) if config.mailbox else None
+        return self._mailboxes.open(config)
+
+    def check_mailbox(self, config: Config) -> None:
+        """Raises CallerError 400 where the connection's mailbox could not be opened; no server is asked."""
+        check_mailbox(config, self.settings.mailbox_root)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -220,6 +245,7 @@ class Engine:
         self._ticker.stop()
         self.rotations.stop(STOP_SECONDS)
         self.registrar.stop()
+        self._mailboxes.stop()
         self.login.stop()
         self._orgs.close()
         log.info("stopped")
@@ -260,6 +286,9 @@ class Engine:
     def _changed(self) -> int:
         return self.registrar.soon()
 
+    def _mail_arrived(self) -> None:
+        self.rotations.mail_arrived()
+
     def _logged_in(self) -> None:
         self.registrar.soon()
 
@@ -269,6 +298,15 @@ class Engine:
         store: Store[Any] = self.connections if where == "config" else self.roles
         stored = store.get(name)
         return stored is not None and (kind != ACCOUNT or stored.record.username.lower() == what.lower())
+
+
+def _proxy(settings: Settings) -> Proxy | None:
+    """Raises: OSError, ValueError: the file with its authorities cannot be used."""
+    if not settings.salesforce_proxy:
+        return None
+    file = settings.salesforce_proxy_ca_cert
+    context = tls_context(Path(file).read_text() if file else "")
+    return Proxy(origin_of(settings.salesforce_proxy), context, settings.salesforce_proxy_credentials)
 
 
 def _store(kv: Kv, prefix: str, record: type[Record]) -> Store[Record]:

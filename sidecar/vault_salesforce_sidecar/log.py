@@ -13,7 +13,7 @@ from vault_plugin_sdk.framework.secretstr import SecretStr
 REDACTED = "(redacted)"
 _SECRET_NAME = re.compile(r"(?i)(?:password|passwd|token|secret|secret_id|private_key|authorization|assertion|sid)$")
 # These print whole requests at DEBUG, passwords and tokens with them.
-_TALKATIVE = ("urllib3", "zeep", "zeep.transports", "hvac", "requests")
+_TALKATIVE = ("urllib3", "zeep", "zeep.transports", "hvac", "requests", "imapclient")
 
 
 class Asker(Protocol):

@@ -19,6 +19,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
+from vault_salesforce_sidecar import files
 from vault_salesforce_sidecar import log as logs
 from vault_salesforce_sidecar.doors.admission import ARRIVALS, Admission
 from vault_salesforce_sidecar.doors.app import MAX_BODY_BYTES, create_app
@@ -50,6 +51,8 @@ def main(environ: Mapping[str, str]) -> None:
     logs.configure(settings.log_level)
     for sentence in misspelt(environ):
         log.warning("settings", reason=sentence)
+    if shortage := files.allow(files.needed(settings)):
+        log.warning("settings", reason=shortage)
     if settings.ready_file:
         Path(settings.ready_file).unlink(missing_ok=True)
     listener = _listen(settings.listen_host, settings.listen_port)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from vault_plugin_sdk.framework.fields import INTEGER, LIST, REQUIRED, SECRET, TEXT, declared, field
+from vault_plugin_sdk.framework.fields import DURATION, INTEGER, LIST, REQUIRED, SECRET, TEXT, declared, field
 from vault_plugin_sdk.framework.path import MAX_NAME, NAME
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_contract.origin import origin_fault
@@ -39,6 +39,14 @@ def _origins(values: Sequence[str]) -> str | None:
 def _https(value: str) -> str | None:
     fault = origin_fault(value) if value else None
     return fault or ("must begin with https://" if value and not value.startswith("https://") else None)
+
+
+def _proxy(value: str) -> str | None:
+    if not value:
+        return None
+    # Plain http is for anybody's proxy: it sees host names, and TLS with the org passes through it.
+    fault = origin_fault(value.replace("http://", "https://", 1))
+    return fault and "must be an address such as http://proxy.example.com:3128, without a user or a path"
 
 
 def _name(value: str) -> str | None:
@@ -106,7 +114,27 @@ class Settings:
     )
     vault_token: SecretStr = field(SECRET, "Token, with auth_method=token.", default=SecretStr(""))
     vault_token_file: str = field(TEXT, "File with the token; read again when the token is lost.", default="")
+    salesforce_proxy: str = field(
+        TEXT,
+        "Proxy through which Salesforce is called, such as http://proxy.example.com:3128; https:// for one that is "
+        "itself spoken to by TLS. Empty: directly; HTTPS_PROXY and its like are not read.",
+        default="",
+        check=_proxy,
+    )
+    salesforce_proxy_ca_cert: str = field(
+        TEXT, "File with the authorities that may vouch for an https:// proxy, PEM; empty: the system's.", default=""
+    )
+    salesforce_proxy_credentials: SecretStr = field(
+        SECRET, "What the proxy wants to know, user:password; empty: nothing.", default=SecretStr("")
+    )
     mailbox_root: str = field(TEXT, "Folder below which connections may name a maildir; empty: none may.", default="")
+    kept_for: int = field(
+        DURATION,
+        "How long earlier passwords, and those of deleted roles, are kept in the journal; a change that arrives late "
+        "may still bring one to life.",
+        default=7 * 86_400,
+        minimum=86_400,
+    )
     slots: int = field(INTEGER, "Rotations that may be under way at once.", default=64, minimum=1, maximum=512)
     web_threads: int = field(
         INTEGER,
@@ -235,6 +263,11 @@ def _mounts_differ(values: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _proxy_is_named(values: Mapping[str, Any]) -> str | None:
+    given = _given(values, "salesforce_proxy_ca_cert", "salesforce_proxy_credentials")
+    return f"{given[0]} needs {PREFIX}SALESFORCE_PROXY" if given and values.get("salesforce_proxy") == "" else None
+
+
 def _can_be_reached(values: Mapping[str, Any]) -> str | None:
     if _is_wildcard(values.get("listen_host", "")) and values.get("advertised_url") == "":
         return f"{PREFIX}ADVERTISED_URL is not set, and {PREFIX}LISTEN_HOST is no address that a plugin can call"
@@ -254,6 +287,7 @@ _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
     _role_is_named,
     _jwt_is_given,
     _mounts_differ,
+    _proxy_is_named,
     _can_be_reached,
     _instance_is_a_name,
 )

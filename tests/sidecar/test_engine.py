@@ -1,6 +1,8 @@
 """The engine: what it needs to come up, what it answers meanwhile, how it ends."""
 
+import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -12,7 +14,7 @@ from vault_salesforce_contract.api.config import Config
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.engine import Engine
 from vault_salesforce_sidecar.salesforce import faults, org
-from vault_salesforce_sidecar.salesforce.interface import OrgRefused
+from vault_salesforce_sidecar.salesforce.interface import NotSent, OrgRefused
 from vault_salesforce_sidecar.settings import from_environ
 
 PATIENCE_SECONDS = 30
@@ -206,3 +208,22 @@ def test_who_writes_a_connection_lets_its_identity_log_in_again(build):
     with pytest.raises(OrgRefused):
         sessions.get(identity, refuse)
     assert len(logins) == 2
+
+
+def test_salesforce_is_called_through_the_proxy_of_the_settings_alone(build, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as proxy, ThreadPoolExecutor(1) as threads:
+
+        def refuse():
+            connection, _ = proxy.accept()
+            with connection:
+                asked = connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 403 no\r\n\r\n")
+            return asked
+
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        asked = threads.submit(refuse)
+        given = {"SALESFORCE_PROXY": f"http://127.0.0.1:{proxy.getsockname()[1]}"}
+        engine = build(**given, SALESFORCE_PROXY_CREDENTIALS="user:secret")
+        with pytest.raises(NotSent, match="the proxy answered with status 403"):
+            engine._orgs.open(CONFIG).log_in("a@example.com", SecretStr("x"), None)
+        assert asked.result(PATIENCE_SECONDS).startswith(b"CONNECT a.my.salesforce.com:443 HTTP/1.1\r\n")

@@ -62,6 +62,10 @@ def test_without_anything_the_address_is_missing():
         ({"AUTH_METHOD": "jwt", "AUTH_ROLE": "side"}, "needs VAULT_SALESFORCE_JWT_FILE"),
         ({"WRAPPED_SECRET_ID": "secret-x"}, "needs VAULT_SALESFORCE_STATE_DIRECTORY"),
         ({"WRAPPED_SECRET_ID_FILE": "/w"}, "needs VAULT_SALESFORCE_STATE_DIRECTORY"),
+        ({"SALESFORCE_PROXY": "proxy.example.com:3128"}, "must be an address such as http://proxy.example.com:3128"),
+        ({"SALESFORCE_PROXY": "socks5://proxy.example.com"}, "must be an address such as"),
+        ({"SALESFORCE_PROXY": "http://user:secret-x@proxy.example.com"}, "without a user"),
+        ({"SALESFORCE_PROXY_CREDENTIALS": "user:secret-x"}, "needs VAULT_SALESFORCE_SALESFORCE_PROXY"),
         (
             {"SECRET_ID_FILE": "/s", "WRAPPED_SECRET_ID": "secret-x", "STATE_DIRECTORY": "/d"},
             "only one of VAULT_SALESFORCE_SECRET_ID_FILE and VAULT_SALESFORCE_WRAPPED_SECRET_ID may be set",
@@ -128,3 +132,8 @@ def test_a_misspelt_setting_is_pointed_out_and_a_services_variables_are_not():
     }
     (sentence,) = misspelt(environ)
     assert "did you mean VAULT_SALESFORCE_MAILBOX_ROOT?" in sentence
+
+
+@pytest.mark.parametrize("address", ["http://proxy.example.com:3128", "https://proxy.example.com"])
+def test_a_proxy_may_be_spoken_to_without_tls(address):
+    assert read(SALESFORCE_PROXY=address, SALESFORCE_PROXY_CREDENTIALS="u:p").salesforce_proxy == address

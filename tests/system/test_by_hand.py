@@ -104,7 +104,8 @@ def test_where_a_sidecar_runs_the_first_pages_are_answered(product, terminal, tm
 def fits(row, entry):
     """Whether what a row of the table says of an entry is so."""
     values = {"state": entry.state.value, "reason": entry.reason, "fate": entry.fate.name.lower()}
-    values |= {"refused": sorted(entry.refused)}
+    values |= {"refused": sorted(entry.refused), "resets": str(entry.resets).lower()}
+    values |= {"by_admin": str(entry.by_admin).lower()}
     present = {"given_password": entry.given, "candidate_password": entry.candidate}
     for clause in row["the entry"].split(", "):
         first, *others = re.findall(r"`([^`]+)`", clause) or ("",)
@@ -145,12 +146,13 @@ def test_the_table_says_what_the_engine_says_of_every_entry_there_can_be():
     reasons = {word for reason in reasons for word in re.findall(r"`([^`]+)`", reason)} | {""}
     assert len(reasons) == 5
     seen = 0
-    for state, fate, reason, candidate, said, refused in itertools.product(
-        State, Fate, reasons, (None, new), (None, given), ((), ("current",))
+    mends = ({}, {"resets": True}, {"by_admin": True})
+    for state, fate, reason, candidate, said, refused, mending in itertools.product(
+        State, Fate, reasons, (None, new), (None, given), ((), ("current",)), mends
     ):
         if state is State.PUBLISHING and not (candidate or said):
             continue
-        entry = Entry(state, old, 1, candidate, said, fate, refused=frozenset(refused), reason=reason)
+        entry = Entry(state, old, 1, candidate, said, fate, refused=frozenset(refused), reason=reason, **mending)
         assert told_by(table, entry) == list(likely(entry).first), entry
         seen += 1
     assert seen > 1000

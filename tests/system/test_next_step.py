@@ -1,7 +1,7 @@
 """Every state that a role can be in, reached for real: the next step is typed as printed, and the role leaves it.
 
 Where a person has to do something in Salesforce first, the status says what and where, and the test does that alone.
-`held` is not among them: nothing holds a role yet. A schedule that is due begins by itself.
+`held` is in test_hold.py. A schedule that is due begins by itself.
 """
 
 import os
@@ -124,7 +124,7 @@ def test_awaiting_a_token_that_somebody_has_to_hand_in(product, desk):
     account = role_with_a_token_by_hand(product)
     product.rotate(account, allow_security_token_wait=True)
     status = desk.status(account)
-    assert (status["state"], status["token_state"]) == ("awaiting", "awaited")
+    assert (status["state"], status["token_state"]) == ("awaiting", "stale")
     assert "mails it to the user's address" in status["reason"]
     # Three times the wrong one.
     for _ in range(3):

@@ -75,5 +75,6 @@ def test_every_example_that_only_looks_is_answered(product, example):
     for name, here in HERE.items():
         example = example.replace(name, here)
     done = product.bao(*shlex.split(example)[1:])
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() or "next_step" in example
+    nothing_is_held = "sf/hold" in example and "No value found" in done.stderr
+    assert done.returncode == 0 or nothing_is_held, done.stderr
+    assert done.stdout.strip() or nothing_is_held or "next_step" in example

@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -39,6 +39,7 @@ class Stack:
         sidecars: How many sidecars there are.
         further: More of each server's configuration.
         editable: The plugin may be edited and reloaded: its launcher does not check what it loads.
+        sidecar_environment: More of each sidecar's environment, settings among it.
 
     Attributes:
         cluster: The server; `vault` is its first node.
@@ -55,6 +56,7 @@ class Stack:
         sidecars: int = 1,
         further: str = "",
         editable: bool = False,
+        sidecar_environment: Mapping[str, str] | None = None,
     ) -> None:
         self.mounts = Mounts()
         self._editable = editable
@@ -65,7 +67,7 @@ class Stack:
         self.vault = self.cluster.nodes[0]
         self.orgsim = OrgSim(self._own("orgsim"), environment, tell, self._as_vault_knows_it)
         self.sidecars = tuple(
-            Sidecar(self._own(numbered("sidecar", number)), environment, tell, number)
+            Sidecar(self._own(numbered("sidecar", number)), environment | dict(sidecar_environment or {}), tell, number)
             for number in range(1, sidecars + 1)
         )
         self.sidecar = self.sidecars[0]

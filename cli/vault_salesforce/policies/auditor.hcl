@@ -8,11 +8,27 @@ path "$mount/static-roles/$name" {
   capabilities = ["read"]
 }
 
+path "$mount/hold/$name" {
+  capabilities = ["read"]
+}
+
+path "$mount/hold" {
+  capabilities = ["read"]
+}
+
 path "$mount/status/$name" {
   capabilities = ["read"]
 }
 
 path "$mount/history/$name" {
+  capabilities = ["read"]
+}
+
+path "$mount/preflight/$name" {
+  capabilities = ["read"]
+}
+
+path "$mount/preflight-config/$name" {
   capabilities = ["read"]
 }
 
@@ -30,6 +46,10 @@ path "$mount/config/" {
 }
 
 path "$mount/static-roles/" {
+  capabilities = ["list"]
+}
+
+path "$mount/hold/" {
   capabilities = ["list"]
 }
 

@@ -11,6 +11,15 @@ path "$mount/unlock/+" {
   capabilities = ["create", "update"]
 }
 
+# Stops every rotation, or those of one connection.
+path "$mount/hold" {
+  capabilities = ["create", "update", "read", "delete"]
+}
+
+path "$mount/hold/+" {
+  capabilities = ["create", "update", "read", "delete"]
+}
+
 path "$mount/status/+" {
   capabilities = ["read"]
 }

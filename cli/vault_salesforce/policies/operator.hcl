@@ -21,11 +21,28 @@ path "$mount/resync/$name" {
   capabilities = ["create", "update"]
 }
 
+# The brake for one connection; that for all of them is with "break-glass".
+path "$mount/hold/$name" {
+  capabilities = ["create", "update", "read", "delete"]
+}
+
+path "$mount/hold" {
+  capabilities = ["read"]
+}
+
 path "$mount/status/$name" {
   capabilities = ["read"]
 }
 
 path "$mount/history/$name" {
+  capabilities = ["read"]
+}
+
+path "$mount/preflight/$name" {
+  capabilities = ["read"]
+}
+
+path "$mount/preflight-config/$name" {
   capabilities = ["read"]
 }
 
@@ -43,6 +60,10 @@ path "$mount/config/" {
 }
 
 path "$mount/static-roles/" {
+  capabilities = ["list"]
+}
+
+path "$mount/hold/" {
   capabilities = ["list"]
 }
 

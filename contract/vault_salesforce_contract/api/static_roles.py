@@ -34,7 +34,7 @@ class StaticRole:
     )
     rotation_period: int | None = field(
         DURATION,
-        "Time between two rotations, such as 30d; each account adds up to a twenty-fourth, at most an hour, of its own.",
+        "Time between two rotations, such as 30d; each account adds up to a twenty-fourth of it, at most an hour.",
         default=None,
         minimum=60,
         maximum=LONGEST_PERIOD,
@@ -126,8 +126,8 @@ static-creds/<name>.
         "vault write sf/static-roles/crm config=prod username=a@example.com password=- self_login=jwt_bearer",
         "vault write sf/static-roles/crm rotation_period=30d",
         "vault write sf/static-roles/crm end_sessions=true",
-        "vault write sf/static-roles/crm rotation_schedule='0 3 * * 0' rotation_window=4h "
-        "rotation_time_zone=Europe/Berlin",
+        "vault write sf/static-roles/crm rotation_schedule='0 3 * * 0' rotation_time_zone=Europe/Berlin",
+        "vault write sf/static-roles/crm rotation_schedule='0 3 * * 0' rotation_window=4h",
         "vault read sf/static-roles/crm",
         "vault list -detailed sf/static-roles",
         "vault delete sf/static-roles/crm",

@@ -4,6 +4,9 @@ from vault_plugin_sdk.framework.path import Path
 from vault_salesforce_sidecar.paths import (
     config,
     history,
+    hold,
+    preflight,
+    preflight_config,
     resync,
     reveal,
     rotate,
@@ -21,6 +24,9 @@ PATHS: tuple[Path, ...] = (
     resync.PATH,
     unlock.PATH,
     reveal.PATH,
+    *hold.PATHS,
+    preflight.PATH,
+    preflight_config.PATH,
     status.PATH,
     history.PATH,
 )

@@ -1,6 +1,7 @@
 """`rotate/<role>`: rotate now, or watch what is under way."""
 
 from vault_plugin_sdk.framework.path import Path
+from vault_plugin_sdk.logical.errors import CallerError
 from vault_plugin_sdk.logical.request import Caller, Operation
 from vault_plugin_sdk.logical.response import Response
 from vault_salesforce_contract.api.rotate import ROTATE
@@ -17,11 +18,14 @@ def rotate(
     wait: int,
     allow_security_token_wait: bool,
     force: bool,
+    end_sessions: bool,
 ) -> Response:
     """Begin or join a rotation, and watch it for `wait` seconds where a waiting place is free.
 
     Raises: OperatorError: 424, the org refused it before anything was changed; who only watches is told without one.
     """
+    if rotation_id is not None and end_sessions:
+        raise CallerError("rotation_id only watches a rotation: end_sessions asks for more")
     with engine.waiting(wait) as seconds:
         view = engine.rotations.rotate(
             role,
@@ -31,6 +35,7 @@ def rotate(
             wait=seconds,
             allow_security_token_wait=allow_security_token_wait,
             force=force,
+            end_sessions=end_sessions,
         )
     if view.refusal is not None and rotation_id is None:
         raise view.refusal

@@ -9,10 +9,19 @@ from vault_salesforce_contract.text import one_line
 from vault_salesforce_sidecar.engine import Engine
 
 
-def hand_in(engine: Engine, caller: Caller, role: str, *, security_token: SecretStr, wait: int) -> Response:
+def hand_in(
+    engine: Engine,
+    caller: Caller,
+    role: str,
+    *,
+    security_token: SecretStr | None = None,
+    mail: SecretStr | None = None,
+    wait: int,
+) -> Response:
     """Prove the token with one login, then publish it."""
+    token = one_line(security_token) or None
     with engine.waiting(wait) as seconds:
-        return engine.handed_in.security_token(role, one_line(security_token), caller, seconds).to_response()
+        return engine.handed_in.security_token(role, token, caller, seconds, mail or None).to_response()
 
 
 PATH = Path(SECURITY_TOKEN, {Operation.UPDATE: hand_in})

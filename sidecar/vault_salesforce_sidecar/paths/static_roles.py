@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
-
-from cronsim import CronSim, CronSimError
 
 from vault_plugin_sdk.framework.fields import build, read_back
 from vault_plugin_sdk.framework.path import Path
@@ -18,6 +15,7 @@ from vault_salesforce_contract.api.static_roles import STATIC_ROLE, StaticRole
 from vault_salesforce_contract.text import one_line
 from vault_salesforce_sidecar.claims import ACCOUNT, ROLE_NAME
 from vault_salesforce_sidecar.engine import Engine
+from vault_salesforce_sidecar.rotation import schedule
 from vault_salesforce_sidecar.rotation.parts import check_allowed
 from vault_salesforce_sidecar.store import KvUnavailable
 
@@ -43,7 +41,7 @@ def write(
     connection = engine.connections.get(role.config)
     if connection is None:
         raise CallerError(f"there is no connection config/{role.config}", remedy="create it first")
-    check(name, role, connection.record, engine.clock.now())
+    check(name, role, connection.record)
     if role.password_policy and (known is None or role.password_policy != known.record.password_policy):
         engine.require_password_policy(role.password_policy)
     if known:
@@ -85,9 +83,9 @@ def list_all(engine: Engine, _caller: Caller) -> Response:
     return listing(names, {name: {"state": statuses[name].state} for name in names if name in statuses})
 
 
-def check(name: str, role: StaticRole, connection: Config, now: datetime) -> None:
+def check(name: str, role: StaticRole, connection: Config) -> None:
     """Raises CallerError: 400 with every fault that shows without a login, 409 where the connection forbids it."""
-    faults = _faults_of_role(role, now)
+    faults = _faults_of_role(role)
     if role.security_token_from == "mailbox" and not connection.mailbox:  # noqa: S105 - where tokens come from
         faults.append(f"security_token_from=mailbox needs the mailbox of config/{role.config}")
     if faults:
@@ -95,17 +93,8 @@ def check(name: str, role: StaticRole, connection: Config, now: datetime) -> Non
     check_allowed(name, role, connection)
 
 
-def _faults_of_role(role: StaticRole, now: datetime) -> list[str]:
-    faults = []
-    if role.rotation_period is not None and role.rotation_schedule:
-        faults.append("give either rotation_period or rotation_schedule")
-    if role.rotation_schedule:
-        try:
-            CronSim(role.rotation_schedule, now)
-        except CronSimError as exc:
-            faults.append(f"rotation_schedule is not a cron expression: {exc}")
-    elif role.rotation_window is not None:
-        faults.append("rotation_window needs a rotation_schedule")
+def _faults_of_role(role: StaticRole) -> list[str]:
+    faults = schedule.faults(role)
     if role.ttl > role.max_ttl:
         faults.append("ttl must not be longer than max_ttl")
     return faults
@@ -116,7 +105,7 @@ def _instead(given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("rotation_schedule"):
         return {"rotation_period": None}
     if given.get("rotation_period"):
-        return {"rotation_schedule": "", "rotation_window": None}
+        return {"rotation_schedule": "", "rotation_window": None, "rotation_time_zone": "UTC"}
     return {}
 
 

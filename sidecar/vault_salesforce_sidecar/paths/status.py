@@ -12,7 +12,18 @@ from vault_salesforce_sidecar.engine import Engine
 from vault_salesforce_sidecar.rotation.views import Status
 
 # What a list shows of each.
-MAIN = ("state", "since", "reason", "version", "last_vault_rotation", "next_rotation", "token_state")
+MAIN = (
+    "state",
+    "since",
+    "reason",
+    "version",
+    "last_vault_rotation",
+    "next_rotation",
+    "password_expires",
+    "token_state",
+    "way_in",
+    "way_in_ends",
+)
 
 
 def read(engine: Engine, _caller: Caller, role: str) -> Response:

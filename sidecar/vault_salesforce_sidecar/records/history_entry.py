@@ -28,6 +28,10 @@ class HistoryEntry:
     outcome: str = field(TEXT, "The state in which it rests.", default="")
     reason: str = field(TEXT, "Why it rests there.", default="")
     evidence: str = field(TEXT, "What proved the new password: login, or the weaker record.", default="")
+    way: str = field(
+        TEXT, "How it was changed: own_password, own_app, own_expired, admin_set, admin_reset.", default=""
+    )
+    sessions: str = field(TEXT, "What became of the user's other sessions, where they were to end.", default="")
     version: int = field(INTEGER, "KV version that was current afterwards.", default=0)
     fault_code: str = field(TEXT, "The last fault's code.", default="")
     request_id: str = field(TEXT, "Vault's id of the request that began it.", default="")

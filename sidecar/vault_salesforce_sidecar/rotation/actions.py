@@ -2,56 +2,44 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import Enum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from vault_salesforce_sidecar.clock import Clock
 from vault_salesforce_sidecar.mailbox.mail import MailboxUnavailable
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import findings
+from vault_salesforce_sidecar.rotation.budget import may_log_in, unforgiven
 from vault_salesforce_sidecar.rotation.credentials import Credentials
-from vault_salesforce_sidecar.rotation.machine import Event, Fate, Secret, State
-from vault_salesforce_sidecar.rotation.parts import Account
-from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, NotSent, OrgRefused, Session, User, Verdict
-from vault_salesforce_sidecar.store import Conflict
+from vault_salesforce_sidecar.rotation.machine import CURRENT, Event, Fate, Secret, State
+from vault_salesforce_sidecar.rotation.outcome import Charge, Outcome
+from vault_salesforce_sidecar.rotation.parts import Account, Way
+from vault_salesforce_sidecar.rotation.publishing import publish
+from vault_salesforce_sidecar.rotation.renamed import gone, renamed_to
+from vault_salesforce_sidecar.rotation.sessions import Sessions, shut
+from vault_salesforce_sidecar.salesforce import login_history
+from vault_salesforce_sidecar.salesforce.interface import (
+    Fault,
+    LoginRow,
+    Lost,
+    NotSent,
+    OrgRefused,
+    Session,
+    User,
+    Verdict,
+)
+from vault_salesforce_sidecar.salesforce.login_rows import visible_logins
 
 RECORD_SECONDS: Final = 1.0  # the org's record of the last change counts whole seconds
 CLOCKS_DIFFER: Final = timedelta(minutes=2)
-
-Answer = TypeVar("Answer")
+# In place of a record that the session of an expired password does not show: it is no longer so after a change.
+EXPIRED_MARK: Final = "expired"
 _EVENTS = {
     Verdict.REFUSED: Event.REFUSED,
     Verdict.TOKEN_NEEDED: Event.TOKEN_NEEDED,
     Verdict.BLOCKED: Event.BLOCKED,
 }
-
-
-class Charge(Enum):
-    """What becomes of the account's charges."""
-
-    KEEP = "keep"
-    CLEAR = "clear"  # a login succeeded
-    TAKE_BACK = "take back"  # the one written ahead did not count, or was not made
-    ADD = "add"  # a fault of a change counts as a failed login
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a call went.
-
-    Attributes:
-        event: For the table.
-        fault: What the org, or we, found wrong.
-        charge: What becomes of the charges.
-        changes: Fields of the journal entry to be written with the next state.
-    """
-
-    event: Event
-    fault: Fault | None = None
-    charge: Charge = Charge.KEEP
-    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Actions:
@@ -77,61 +65,90 @@ class Actions:
     ) -> None:
         self._account, self._credentials, self._clock = account, credentials, clock
         self._ready, self._counted = ready, counted
-        self._session: Session | None = None
+        self._sessions = Sessions(account, clock, ready)
 
     @property
     def may_look(self) -> bool:
-        """Whether CHECKING reads the record: an admin's session for admin rotation, else the user's own in hand."""
-        if not self._account.role.self_managed:
-            return True
-        return self._session is not None and not self._session.password_expired
+        """Whether CHECKING reads the record."""
+        return self._sessions.may_look
+
+    @property
+    def own_session(self) -> Session | None:
+        """The user's session, where a login with the password opened one."""
+        return self._sessions.own
 
     def check(self, entry: JournalEntry) -> Outcome:
         """Read the org's record of the last change: to note it, or against what was noted."""
+        by_admin = self._by_admin(entry)
         try:
-            user = self._find_user()
+            user = self._sessions.find_user(by_admin=by_admin)
+            if user is not None and by_admin and not entry.marked:
+                self._sessions.check_named(user.user_id)
         except OrgRefused as refused:
-            if self._session is not None:  # then a login says more
-                self._session = None
-                return Outcome(Event.LOST)
-            return Outcome(Event.BLOCKED, refused.fault)
+            return Outcome(Event.BLOCKED, refused.fault) if by_admin else self._unseen(entry, refused.fault)
         if user is None:
-            return Outcome(Event.BLOCKED, findings.NO_USER)
+            return gone(self._renamed_to(entry))
         if not entry.marked:
-            fault = _shut(user)
+            fault = shut(user)
+            if fault is None and self._is_spent(counted := unforgiven(user.failed_logins, entry.forgiven)):
+                return Outcome(Event.NO_BUDGET, None, Charge.TAKE_BACK, counted=counted)  # before anything is changed
             return Outcome(Event.BLOCKED, fault) if fault else self._note_mark(entry, user)
         unmoved = bool(entry.mark) and user.last_password_change == entry.mark
-        if unmoved and self._account.role.self_managed and _marked_early(entry):
-            self._session = None  # a login says more
+        if unmoved and not self._waits_for_the_record(entry) and _marked_early(entry):
+            self._sessions.own = None  # a login says more
             return Outcome(Event.LOST)
         return Outcome(Event.DONE if unmoved else Event.REFUSED)
+
+    def reset(self) -> Outcome:
+        """Have the org make a temporary password, as an administrator; the answer is what is live then."""
+        org = self._account.org
+        try:
+            user = self.find_user()
+            fault = findings.NO_USER if user is None else shut(user)
+            if user is None or (fault and fault is not findings.LOCKED):
+                return Outcome(Event.BLOCKED, fault)
+            user_id = user.user_id
+            self._sessions.check_named(user_id)
+            temporary = self._sessions.as_admin(lambda admin: org.reset_password(admin, user_id))
+        except OrgRefused as refused:
+            return Outcome(Event.BLOCKED, refused.fault)
+        changes = {"user_id": user_id, "way": Way.ADMIN_RESET.value}
+        return Outcome(Event.DONE, changes=changes, current=Secret(temporary))
 
     def log_in(self, entry: JournalEntry, secret: Secret) -> Outcome:
         """Open a session with this secret, and no second one. Its charge is durable already."""
         proving = entry.state == State.PROVING
-        # Only an administrator's identity looks for drift later; without one the look would be a call for nothing.
-        seen = self._glance() if proving and self._account.administered else None
-        if seen is not None and (fault := _shut(seen)):
-            return Outcome(Event.BLOCKED, fault, Charge.TAKE_BACK)
+        # Where nobody but the user could look, it would be a call for nothing: nobody looks for drift later either.
+        seen = self._sessions.glance() if self._account.sees_record else None
+        counted = unforgiven(seen.failed_logins, entry.forgiven) if seen else None
+        if seen is not None and (fault := shut(seen)):
+            return Outcome(Event.BLOCKED, fault, Charge.TAKE_BACK, counted=counted)
+        if seen is None and (name := self._renamed_to(entry)):
+            return replace(gone(name), charge=Charge.TAKE_BACK)
+        if self._is_spent(counted):
+            return Outcome(Event.NO_BUDGET, None, Charge.TAKE_BACK, counted=counted)
         self._ready()
+        sent = self._clock.now()
         try:
             session = self._account.org.log_in(self._account.username, secret.password, secret.token)
         except OrgRefused as refused:
             self._counted("login", refused.fault.code)
-            event, counts = _EVENTS[refused.fault.verdict], refused.fault.counts
-            if event is Event.BLOCKED and proving and self._is_proven_by_record(entry, refused.fault):
-                return Outcome(Event.DONE, None, Charge.TAKE_BACK, {"evidence": "record"})
-            return Outcome(event, refused.fault, Charge.KEEP if counts else Charge.TAKE_BACK)
+            fault = self._explained(refused.fault, entry, sent)
+            event = _EVENTS[fault.verdict]
+            if event is Event.BLOCKED and proving and self._is_proven_by_record(entry, fault):
+                return Outcome(Event.DONE, None, Charge.TAKE_BACK, {"evidence": "record"}, counted)
+            return Outcome(event, fault, Charge.KEEP if fault.counts else Charge.TAKE_BACK, counted=counted)
         self._counted("login", "done")
         told = {
             "organization_id": session.organization_id,
             "user_id": session.user_id,
             "instance_url": session.instance_url,
+            "renamed_to": "",
         }
-        self._session = session
+        self._sessions.own = session
         if not proving:
             return self._mark_after_login(entry, told)
-        if entry.given_password is not None and session.password_expired:
+        if entry.given_password is not None and self._has_expired(session):
             return Outcome(Event.REFUSED, findings.EXPIRED, Charge.CLEAR, told)
         record = seen.last_password_change or "" if seen else ""
         if entry.given_password is None and record == entry.mark:
@@ -141,105 +158,203 @@ class Actions:
     def weigh_record(self, entry: JournalEntry) -> Outcome:
         """In place of the proving login, for a user who has none: an acknowledged change whose record moved."""
         if self._is_proven_by_record(entry, None):
-            return Outcome(Event.DONE, None, Charge.KEEP, {"evidence": "record"})
+            # A change that was lost before it was charged, and its old password has been right since.
+            charge = Charge.CLEAR if self._account.by_app else Charge.KEEP
+            return Outcome(Event.DONE, None, charge, {"evidence": "record"})
         return Outcome(Event.BLOCKED, findings.UNPROVABLE)
 
     def change(self, entry: JournalEntry, secret: Secret) -> Outcome:
         """Send the change, once. A session that the org no longer knows is opened anew: it has applied nothing."""
+        by_admin = self._by_admin(entry)
+        judges = self._account.by_app and not by_admin  # it is charged as a login is: see `machine.Event.OLD_REFUSED`
         try:
-            if self._account.role.self_managed:
-                self._change_own(entry, secret)
-            else:
-                self._set_password(entry, secret)
+            way = self._set_password(entry, secret) if by_admin else self._change_own(entry, secret)
         except OrgRefused as refused:
-            if refused.fault.code == findings.DEAD_SESSION:
-                self._session = None
-            return Outcome(Event.REFUSED, refused.fault, Charge.ADD if refused.fault.counts else Charge.KEEP)
-        return Outcome(Event.DONE)
+            fault = refused.fault
+            if fault.code == findings.DEAD_SESSION:
+                self._sessions.own = None
+            if fault.code == findings.NEW_PASSWORD:
+                fault = findings.new_password_refused(fault, self._account.role.password_policy)
+            if not judges:
+                return Outcome(Event.REFUSED, fault, Charge.ADD if fault.counts else Charge.KEEP)
+            event = Event.OLD_REFUSED if fault.code == findings.OLD_PASSWORD else Event.REFUSED
+            return Outcome(event, fault, Charge.KEEP if fault.counts else Charge.TAKE_BACK)
+        changes = {} if entry.way == Way.ADMIN_RESET else {"way": way}
+        return Outcome(Event.DONE, None, Charge.TAKE_BACK if judges else Charge.KEEP, changes)
 
     def publish(self, entry: JournalEntry, base: int, secret: Secret) -> Outcome:
         """Write the proven pair as the next KV version. Raises: KvUnavailable."""
-        now = self._clock.now()
-        # Something that was handed in may be what KV holds already; a candidate of ours is new, and seldom there.
-        found = self._credentials.read(self._account.name) if entry.given_password is not None else None
-        if found is None or found.secret != secret:
-            try:
-                version = self._credentials.publish(self._account, entry, secret, base, now)
-                return _published(entry.rotation_id, version, now)
-            except Conflict:
-                found = self._credentials.read(self._account.name)
-        if found.secret != secret:
-            return Outcome(Event.REFUSED)
-        if found.version == entry.published_version:
-            return Outcome(Event.DONE)  # that rotation's still: a version with another id would be another one
-        rotated = found.last_rotation or now
-        if not entry.published_version and found.rotation_id:  # the journal was lost: it is what the label says
-            return _published(found.rotation_id, found.version, rotated)
-        self._credentials.label(self._account.name, entry.rotation_id, rotated)
-        return _published(entry.rotation_id, found.version, rotated)
+        return publish(self._credentials, self._account, entry, base, secret, now=self._clock.now())
 
-    def failed_logins(self) -> int | None:
-        """The org's own count of failed logins in a row, where an administrator's session can read it."""
-        if not self._account.administered:
+    def failed_logins(self, forgiven: int = 0) -> int | None:
+        """The org's own count of failed logins in a row, where somebody besides the password may read it.
+
+        Args:
+            forgiven: Of these, the ones that somebody has looked into.
+        """
+        if not self._account.sees_record:
             return None
-        user = self._glance()
-        return user.failed_logins if user else None
+        user = self._sessions.glance()
+        return unforgiven(user.failed_logins, forgiven) if user else None
 
     def last_change(self) -> str | None:
         """When the password last changed, by the org's record; None where that cannot be had."""
-        user = self._glance()
+        user = self._sessions.glance()
         return user.last_password_change if user else None
+
+    def find_user(self) -> User | None:
+        """The user as the connection's identity sees them. Raises: OrgRefused also where that is this very user."""
+        return self._sessions.as_admin(self._find_beside_own)
 
     def look_at_user(self) -> Fault | None:
         """Why this user cannot be looked after, as far as the connection's identity can see; None: nothing is seen."""
+        return self._look_at_user(to_set=not self._account.role.self_managed)
+
+    def look_before_set(self) -> Fault | None:
+        """The same for an administrator who is to set this user's password."""
+        return self._look_at_user(to_set=True)
+
+    def _look_at_user(self, *, to_set: bool) -> Fault | None:
         try:
-            user = self._as_admin(self._find_beside_own)
+            user = self.find_user()
+            if user is not None and to_set:
+                self._sessions.check_named(user.user_id)
         except OrgRefused as refused:
             return refused.fault
         except (Lost, NotSent):
             return findings.UNREACHABLE
-        return findings.NO_USER if user is None else _shut(user)
+        return findings.NO_USER if user is None else shut(user)
 
-    def _change_own(self, entry: JournalEntry, secret: Secret) -> None:
-        if self._session is None:
+    def _by_admin(self, entry: JournalEntry) -> bool:
+        return entry.by_admin or not self._account.role.self_managed
+
+    def _waits_for_the_record(self, entry: JournalEntry) -> bool:
+        """Whether a change is sent only when the record must move with it: then it tells whether it landed."""
+        return self._by_admin(entry) or self._account.by_app
+
+    def _unseen(self, entry: JournalEntry, fault: Fault) -> Outcome:
+        """The record could not be read in the user's own session."""
+        if self._sessions.own is not None:  # then a login says more
+            self._sessions.own = None
+            return Outcome(Event.LOST)
+        if fault.code == findings.EXPIRED_SESSION and not entry.marked:
+            return self._note_mark(entry, None, EXPIRED_MARK)
+        if fault.code == findings.EXPIRED_SESSION and entry.mark == EXPIRED_MARK:
+            return Outcome(Event.DONE)
+        unsure = entry.fate != Fate.UNSENT.name.lower() and CURRENT not in entry.refused
+        if self._account.by_app and unsure and self._account.role.verify != "record":
+            self._sessions.app_shut = True  # a change was sent, so a login is worth its attempt
+            return Outcome(Event.LOST)
+        return Outcome(Event.BLOCKED, fault)
+
+    def _has_expired(self, session: Session) -> bool:
+        """Whether what just logged in has expired; a session by OAuth shows it at its first call alone."""
+        by_oauth = self._account.config.password_login == "oauth"  # noqa: S105 - the name of a way in
+        if session.password_expired or not by_oauth:
+            return session.password_expired
+        try:
+            self._sessions.find_user()
+        except OrgRefused as refused:
+            return refused.fault.code == findings.EXPIRED_SESSION
+        except (Lost, NotSent):
+            return False
+        return False
+
+    def _is_spent(self, counted: int | None) -> bool:
+        """Whether one more failed login might lock the user, by the org's own count and limit."""
+        if not counted or self._account.role.verify == "record":
+            return False
+        return not may_log_in(counted, self._sessions.lockout_limit())
+
+    def _explained(self, fault: Fault, entry: JournalEntry, sent: datetime) -> Fault:
+        """A refused login as the user's login history tells of it, where somebody may look; it is read once."""
+        if fault.code not in login_history.AMBIGUOUS:
+            return fault
+        try:
+            rows = self._logins_since(entry, sent - login_history.CLOCKS_DIFFER)
+        except (OrgRefused, Lost, NotSent):
+            rows = None
+        return fault if rows is None else login_history.explained(fault, rows)
+
+    def _logins_since(self, entry: JournalEntry, since: datetime) -> tuple[LoginRow, ...] | None:
+        """The user's logins as they themself or an administrator see them; None where nobody may look."""
+        org, own = self._account.org, self._sessions.may_look and self._account.role.self_managed
+        if own and not self._account.administered:
+            return self._sessions.as_user(
+                lambda session: visible_logins(org, session, session.user_id, since), to_look=True
+            )
+        if not self._account.administered:
+            return None
+        user_id = entry.user_id or getattr(self._sessions.find_user(), "user_id", "")
+        return self._sessions.as_admin(lambda admin: visible_logins(org, admin, user_id, since)) if user_id else None
+
+    def _renamed_to(self, entry: JournalEntry) -> str:
+        return renamed_to(self._account, entry.user_id, self._sessions.as_admin)
+
+    def _change_own(self, entry: JournalEntry, secret: Secret) -> str:
+        """The user changes their own password; by which way it was."""
+        org, own, new = self._account.org, self._sessions.own, secret.password
+        if own is None and not self._account.by_app:
             raise AssertionError("a self-managed change is only sent in the session of CHECKING")
-        self._ready()
-        self._account.org.change_own_password(self._session, entry.current_password, secret.password)
+        if own is None:
+            self._let_the_record_move(entry)
+        expired = own.password_expired if own else entry.mark == EXPIRED_MARK
+        try:
+            self._sessions.as_user(lambda session: org.change_own_password(session, entry.current_password, new))
+        except OrgRefused as refused:
+            if not expired or refused.fault.code not in findings.SET_WANTED:
+                raise
+        else:
+            return Way.OWN_PASSWORD if own else Way.OWN_APP
+        # The one session in which a user may set their own password, and only after it was refused to change it.
+        self._sessions.as_user(
+            lambda session: org.set_password(replace(session, password_expired=True), session.user_id, new)
+        )
+        return Way.OWN_EXPIRED
 
-    def _set_password(self, entry: JournalEntry, secret: Secret) -> None:
-        if _marked_early(entry):
-            self._clock.wait(threading.Event(), RECORD_SECONDS)  # so that the record moves
+    def _set_password(self, entry: JournalEntry, secret: Secret) -> str:
+        """An administrator sets the password; by which way it was."""
+        self._let_the_record_move(entry)
+        self._sessions.check_named(entry.user_id)
 
         def change(admin: Session) -> None:
             if admin.user_id[:15] == entry.user_id[:15]:
                 raise OrgRefused(findings.OWN_USER)
             self._account.org.set_password(admin, entry.user_id, secret.password)
 
-        self._as_admin(change)
+        self._sessions.as_admin(change)
+        return Way.ADMIN_SET
+
+    def _let_the_record_move(self, entry: JournalEntry) -> None:
+        if _marked_early(entry):
+            self._clock.wait(threading.Event(), RECORD_SECONDS)
 
     def _mark_after_login(self, entry: JournalEntry, told: Mapping[str, Any]) -> Outcome:
         """Note the mark in the new session; where that is lost, CHECKING goes on with the session in hand."""
         if entry.marked:
             return Outcome(Event.DONE, None, Charge.CLEAR, told)
         try:
-            user = None if not self.may_look else self._find_user()
-        except OrgRefused:
-            user = None
+            user = None if not self.may_look else self._sessions.find_user()
+        except OrgRefused as refused:
+            user, own = None, self._sessions.own
+            if own is not None and refused.fault.code == findings.EXPIRED_SESSION:  # a session by OAuth says so late
+                self._sessions.own = replace(own, password_expired=True)
         except (Lost, NotSent):
             return Outcome(Event.LOST, None, Charge.CLEAR, told)
         noted = self._note_mark(entry, user)
         return Outcome(noted.event, noted.fault, Charge.CLEAR, {**told, **noted.changes})
 
-    def _note_mark(self, entry: JournalEntry, user: User | None) -> Outcome:
-        changes: dict[str, Any] = {"mark": (user.last_password_change if user else None) or ""}
+    def _note_mark(self, entry: JournalEntry, user: User | None, mark: str = "") -> Outcome:
+        changes: dict[str, Any] = {"mark": (user.last_password_change if user else None) or mark}
         if user:
             changes["user_id"] = user.user_id
         # A token mail of an earlier round still counts, so the mailbox is marked once per rotation.
         if self._account.mailbox is not None and entry.mailbox_mark is None:
+            self._ready()
             try:
                 changes["mailbox_mark"] = self._account.mailbox.mark()
-            except MailboxUnavailable:
-                return Outcome(Event.BLOCKED, findings.MAILBOX)
+            except MailboxUnavailable as exc:
+                return Outcome(Event.BLOCKED, findings.no_mailbox(str(exc)))
         return Outcome(Event.DONE, changes=changes)
 
     def _is_proven_by_record(self, entry: JournalEntry, fault: Fault | None) -> bool:
@@ -249,46 +364,14 @@ class Actions:
         good_enough = no_way_in or (fault is None and wanted == "record")
         if not good_enough or entry.fate != Fate.DONE.name.lower() or not entry.mark or entry.given_password:
             return False
-        user = self._glance()
+        user = self._sessions.glance()
         return user is not None and bool(user.last_password_change) and user.last_password_change != entry.mark
-
-    def _glance(self) -> User | None:
-        """The user as an administrator or they themself see them now; None where that cannot be had."""
-        if not self._account.administered and not self.may_look:
-            return None
-        try:
-            return self._find_user()
-        except (OrgRefused, Lost, NotSent):
-            return None
-
-    def _find_user(self) -> User | None:
-        own = self._session
-        if own is not None and not own.password_expired:
-            self._ready()
-            return self._account.org.find_user(own, self._account.username)
-        return self._as_admin(lambda admin: self._account.org.find_user(admin, self._account.username))
 
     def _find_beside_own(self, admin: Session) -> User | None:
         user = self._account.org.find_user(admin, self._account.username)
         if user is not None and user.user_id[:15] == admin.user_id[:15]:
             raise OrgRefused(findings.OWN_USER)
         return user
-
-    def _as_admin(self, call: Callable[[Session], Answer]) -> Answer:
-        """Call with the connection's session; one that the org no longer knows has applied nothing: once more."""
-        for last in (False, True):
-            self._ready()
-            admin = self._account.org.admin_session()
-            if admin is None:
-                break
-            self._ready()
-            try:
-                return call(admin)
-            except OrgRefused as refused:
-                if last or refused.fault.code != findings.DEAD_SESSION:
-                    raise
-                self._account.org.forget_admin_session(admin)
-        raise OrgRefused(findings.NO_IDENTITY)
 
 
 def _marked_early(entry: JournalEntry) -> bool:
@@ -301,17 +384,3 @@ def _marked_early(entry: JournalEntry) -> bool:
         return entry.began is None or mark > entry.began - CLOCKS_DIFFER
     except (ValueError, TypeError):
         return False  # no time, or one without a zone: nothing that counts seconds
-
-
-def _shut(user: User) -> Fault | None:
-    """Why no login of this user can succeed now, if somebody who may look can tell."""
-    if not user.is_active:
-        return findings.INACTIVE
-    if user.is_frozen:
-        return findings.FROZEN
-    return findings.LOCKED if user.is_locked else None
-
-
-def _published(rotation_id: str, version: int, rotated: datetime) -> Outcome:
-    changes = {"published_version": version, "published_id": rotation_id, "last_rotation": rotated}
-    return Outcome(Event.DONE, changes=changes)

@@ -19,7 +19,6 @@ from vault_salesforce_sidecar.rotation.findings import EXPIRED
 from vault_salesforce_sidecar.rotation.foreign import is_foreign
 from vault_salesforce_sidecar.rotation.journal import (
     Journal,
-    Now,
     digest_of,
     fresh,
     machine_entry,
@@ -131,13 +130,13 @@ class Desk:
         """
         for _ in range(_TRIES):
             situation = self.look(account)
+            _check_settled(situation.record)
             allow(situation)
             asked = machine.ask(situation.entry, request, secret, situation.kv)
             if asked is None:
                 raise not_now(account.name, situation.record)
-            now = Now(self._parts.clock.now(), self._parts.instance, hold_seconds(account, self._least_hold_seconds))
-            may_look = not account.role.self_managed
-            asked, charged = charged_ahead(asked, account.role, may_look=may_look)
+            now = self._parts.moment(hold_seconds(account, self._least_hold_seconds))
+            asked, charged = charged_ahead(asked, account.role, may_look=account.reads_record)
             record = change(situation, with_entry(situation.record, asked, now))
             at = self._parts.clock.monotonic()
             stored = self._put(situation, record)
@@ -205,12 +204,23 @@ class Desk:
         return found
 
 
+def _check_settled(record: JournalEntry) -> None:
+    """Raises TransientError while the role is on its way to another account."""
+    if record.moving_to or record.moved_from:
+        raise TransientError(
+            f"role {record.role!r} is being moved to another user name", code="busy", retry_after_seconds=5
+        )
+
+
 def begun(record: JournalEntry, caller: Caller, cause: str, rotation_id: str = "") -> JournalEntry:
     """The record of a rotation that begins: a new id, who asked, and nothing of the one before."""
     return replace(
         with_queued(_asked_by(record, caller, cause), "", Caller()),
         rotation_id=rotation_id or new_rotation_id(),
         evidence="",
+        way="",
+        end_sessions=False,
+        sessions="",
         mark="",
         token_mailed=False,
     )

@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 import structlog
 
-from vault_plugin_sdk.logical.errors import CallerError, EngineError, TransientError
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_plugin_sdk.logical.errors import CallerError, EngineError, OperatorError, TransientError
 from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import tokens
@@ -22,10 +23,11 @@ from vault_salesforce_sidecar.rotation.asking import (
 )
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.chores import HISTORY
+from vault_salesforce_sidecar.rotation.holds import HELD, is_stoppable
 from vault_salesforce_sidecar.rotation.journal import queued_by, with_queued
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, Request, Secret, State
 from vault_salesforce_sidecar.rotation.parts import Account, open_account
-from vault_salesforce_sidecar.rotation.passwords import new_password
+from vault_salesforce_sidecar.rotation.passwords import new_password, unfit
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
 from vault_salesforce_sidecar.rotation.runner import Run
 from vault_salesforce_sidecar.rotation.triggers import LEASE, Verdict, judge
@@ -47,6 +49,7 @@ class Beginning:
         cause: str,
         *,
         allow_token_wait: bool = False,
+        end_sessions: bool = False,
         rotation_id: str = "",
         allow: Callable[[Situation], None] = lambda _: None,
     ) -> Run:
@@ -57,6 +60,7 @@ class Beginning:
             caller: Who asked.
             cause: Why.
             allow_token_wait: Also where somebody may have to hand the new security token in.
+            end_sessions: The user's other sessions end after it, also where the role does not say so.
             rotation_id: Its id; empty: a new one.
             allow: Raises where it must not be begun as things are.
 
@@ -67,29 +71,47 @@ class Beginning:
             if situation.entry.state not in REST:
                 return  # the table says no
             allow(situation)
+            self._check_hold(situation)
             if is_fresh(situation.entry):
                 self._check_fresh(situation, allow_token_wait=allow_token_wait)
             self.check_budget(situation)
 
         def change(situation: Situation, record: JournalEntry) -> JournalEntry:
+            ends = end_sessions or account.role.end_sessions
             if not is_fresh(situation.entry):
-                return again(record, caller, cause)
+                return replace(again(record, caller, cause), end_sessions=ends or situation.record.end_sessions)
             # What was queued is this one, whoever comes first: it was promised once.
             record = self.anew(situation, record, caller, cause, rotation_id or situation.record.queued)
             lease = record.began if cause == LEASE else record.last_lease_rotation
-            return replace(record, last_lease_rotation=lease)
+            ends = ends or (situation.record.queued == record.rotation_id and situation.record.queued_end_sessions)
+            return replace(record, last_lease_rotation=lease, way=account.way.value, end_sessions=ends)
 
-        policy = account.role.password_policy
-        password = self._parts.password_from_policy(policy) if policy else new_password(account.username)
-        run = self._desk.ask(account, Request.ROTATE, Secret(password), change, allowed)
+        run = self._desk.ask(account, Request.ROTATE, Secret(self.new_password(account)), change, allowed)
         self._carrier.carry(run)
         return run
+
+    def new_password(self, account: Account) -> SecretStr:
+        """A candidate by the role's policy. Raises: OperatorError 424: Vault's policy makes none that can be sent."""
+        policy = account.role.password_policy
+        if not policy:
+            return new_password(account.username)
+        password = self._parts.password_from_policy(policy)
+        if fault := unfit(password):
+            raise OperatorError(
+                f"Vault's password policy {policy!r} does not do for Salesforce: {fault}",
+                code="password_policy",
+                remedy="mend that policy, or leave the role's password_policy empty for the built-in one",
+            )
+        return password
 
     def trigger(
         self, role: str, cause: str, version: int | None, rotation_id: str | None, caller: Caller | None = None
     ) -> bool:
         """Begin for a trigger, if it may; False: not now. Raises: KvUnavailable, EngineError."""
         who = caller if caller and caller.display_name else Caller(display_name=cause)
+        known = self._carrier.roster.role(role)
+        if known is not None and self._parts.holds.waits(role, known.config):
+            return False
         try:
             account = open_account(self._parts, role)
         except CallerError as exc:
@@ -124,6 +146,8 @@ class Beginning:
         queued = stored.record.queued
         if not queued or State(stored.record.state) not in FREE:
             return
+        if self._parts.holds.waits(account.name, account.role.config):
+            return  # it was promised, and is kept
 
         def allow(situation: Situation) -> None:
             if situation.record.queued != queued:
@@ -138,7 +162,7 @@ class Beginning:
         try:
             self.rotate(account, caller, "force", allow_token_wait=True, rotation_id=queued, allow=allow)
         except EngineError as exc:
-            if exc.code == IN_HAND:
+            if exc.code in (IN_HAND, HELD):
                 return
             if isinstance(exc, TransientError) and exc.code != NO_ATTEMPTS_LEFT:
                 raise
@@ -168,10 +192,17 @@ class Beginning:
     def check_budget(self, situation: Situation) -> None:
         """Raises TransientError 429 where no login may be made."""
         account = situation.account
-        if account.role.verify == "record":
+        if account.role.verify == "record" and not account.by_app:
             return
         actions = Actions(account, self._carrier.credentials, self._parts.clock, lambda: None, self._parts.counted)
-        check_budget(situation, actions.failed_logins, self._carrier.mount)
+        check_budget(situation, lambda: actions.failed_logins(situation.record.forgiven), self._carrier.mount)
+
+    def _check_hold(self, situation: Situation) -> None:
+        """Raises CallerError 409 where the connection is held, and nothing was sent that would have to be finished."""
+        entry, config = situation.entry, situation.account.role.config
+        held = self._parts.holds.check(config) if is_fresh(entry) or is_stoppable(entry) else None
+        if held is not None:
+            raise held.refusal(self._carrier.mount)
 
     def _check_fresh(self, situation: Situation, *, allow_token_wait: bool) -> None:
         account, record, mount = situation.account, situation.record, self._carrier.mount

@@ -23,11 +23,31 @@ def may_log_in(charges: int, limit: int = UNKNOWN_LIMIT, reserve: int = RESERVE)
     return charges + 1 + reserve < limit
 
 
+def limit_of(told: int | None) -> int:
+    """The failures that lock a user, by what the org's policy tells; None: nothing.
+
+    A laxer policy is not relied on: the user's profile may have a stricter one, which nobody is shown.
+    """
+    return UNKNOWN_LIMIT if told is None else min(told, UNKNOWN_LIMIT)
+
+
 def logins_left(charges: int, limit: int = UNKNOWN_LIMIT, reserve: int = RESERVE) -> int:
     """How many logins may still fail one after the other."""
     return max(0, limit - reserve - 1 - charges)
 
 
 def known_charges(ours: int, failed_logins: int | None) -> int:
-    """The org's own counter in place of ours, where an administrator's session could read it."""
+    """The org's own counter in place of ours, where somebody could read it."""
     return ours if failed_logins is None else failed_logins
+
+
+def unforgiven(failed_logins: int | None, forgiven: int) -> int | None:
+    """The org's own counter without what somebody has looked into; a counter below that began anew since.
+
+    Args:
+        failed_logins: What the org counts; None: nobody could read it.
+        forgiven: What it had counted when somebody said that the user is not locked.
+    """
+    if failed_logins is None or failed_logins < forgiven:
+        return failed_logins
+    return failed_logins - forgiven

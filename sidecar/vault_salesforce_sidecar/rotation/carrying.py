@@ -10,16 +10,17 @@ from vault_plugin_sdk.logical.errors import EngineError
 from vault_salesforce_sidecar.log import asked_by
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine, tokens
-from vault_salesforce_sidecar.rotation.asking import Desk
-from vault_salesforce_sidecar.rotation.chores import Chores
+from vault_salesforce_sidecar.rotation.asking import Desk, Situation
+from vault_salesforce_sidecar.rotation.chores import SESSIONS, Chores
 from vault_salesforce_sidecar.rotation.credentials import Credentials
 from vault_salesforce_sidecar.rotation.jobs import Jobs
-from vault_salesforce_sidecar.rotation.journal import Journal, Now, machine_entry, with_entry
-from vault_salesforce_sidecar.rotation.machine import REST, Event, Fate, State
+from vault_salesforce_sidecar.rotation.journal import Journal, machine_entry, with_entry
+from vault_salesforce_sidecar.rotation.machine import FREE, REST, Event, Fate, State
 from vault_salesforce_sidecar.rotation.parts import Account, Parts, open_account
 from vault_salesforce_sidecar.rotation.roster import Roster
 from vault_salesforce_sidecar.rotation.runner import Deposed, Run, Runner, Stopped, at_rest, charged_ahead, hold_seconds
 from vault_salesforce_sidecar.rotation.slots import Pool
+from vault_salesforce_sidecar.salesforce.interface import Session
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
 
 log = structlog.get_logger(__name__)
@@ -74,10 +75,9 @@ class Carrier:
             return
         before = machine_entry(record)
         resumed = machine.step(before, Event.RESUMED)
-        may_look = not account.role.self_managed
-        resumed, charged = charged_ahead(resumed, account.role, may_look=may_look)
+        resumed, charged = charged_ahead(resumed, account.role, may_look=account.reads_record)
         hold = hold_seconds(account, self._least_hold_seconds)
-        now = Now(self.parts.clock.now(), self.parts.instance, hold)
+        now = self.parts.moment(hold)
         taken = with_entry(record, resumed, now)
         if resumed.state in REST:
             taken = at_rest(taken, now)
@@ -91,11 +91,28 @@ class Carrier:
         doubtful = before.state is State.APPLYING or (before.state is State.CHECKING and before.fate is Fate.UNKNOWN)
         self._carry(Run(account, stored, at, charged, doubtful))
 
-    def do_chores(self, stored: Stored[JournalEntry]) -> Stored[JournalEntry]:
-        """Do what the entry owes, as far as it can be done now; the entry then."""
+    def end_sessions_of(self, account: Account, *, wanted: bool) -> None:
+        """The user's other sessions end, if that is wanted: after what is in hand; of what has settled, at once."""
+
+        def change(situation: Situation) -> JournalEntry | None:
+            record = situation.record
+            if situation.entry.state not in FREE:
+                return None if record.end_sessions else replace(record, end_sessions=True)
+            return replace(record, owed=tuple(sorted({*record.owed, SESSIONS}))) if record.published_version else None
+
+        if not wanted:
+            return
+        stored = self.desk.edit(account, change)
+        if stored is not None:
+            self.roster.note(stored)
+            if SESSIONS in stored.record.owed and State(stored.record.state) in FREE:
+                self.do_chores(stored)
+
+    def do_chores(self, stored: Stored[JournalEntry], own: Session | None = None) -> Stored[JournalEntry]:
+        """Do what the entry owes, as far as it can be done now; the entry then. `own`: see `Chores.do`."""
         account = stored.record.username.lower()
         try:
-            stored = self.chores.do(stored)
+            stored = self.chores.do(stored, own)
         except (Conflict, KvUnavailable, EngineError) as exc:
             log.warning("chores are left", role=stored.record.role, reason=str(exc))
             self._leave_chores(account)
@@ -153,7 +170,7 @@ class Carrier:
             log.exception("rotation failed", role=account.name)
             self.leave_alone(account.username.lower(), self._least_hold_seconds)
         else:
-            self._came_to_rest(account, stored)
+            self._came_to_rest(account, stored, runner.own_session)
         finally:
             self.parts.changed()
         # Who waits for the rotation need not wait for these.
@@ -161,7 +178,7 @@ class Carrier:
         if runner.record.state == State.SETTLED:
             tokens.tidy(account, runner.record)
 
-    def _came_to_rest(self, account: Account, stored: Stored[JournalEntry]) -> None:
+    def _came_to_rest(self, account: Account, stored: Stored[JournalEntry], own: Session | None) -> None:
         record = stored.record
         self.parts.counted("rotation", record.state)
         log.info(
@@ -174,7 +191,7 @@ class Carrier:
             version=record.published_version,
             **asked_by(record),
         )
-        self.after_rest(account, self.do_chores(stored))
+        self.after_rest(account, self.do_chores(stored, own))
 
     def _abandon(self, known: Stored[JournalEntry]) -> None:
         """A creation that was interrupted before its role was stored comes to nothing; anything else waits."""
@@ -182,7 +199,7 @@ class Carrier:
         if entry.candidate is not None or self.parts.roles.get(record.role) is not None:
             self.leave_alone(record.username.lower(), self._least_hold_seconds)
             return
-        now = Now(self.parts.clock.now(), self.parts.instance, 0)
+        now = self.parts.moment()
         given_up = with_entry(record, machine.withdrawn(entry, ABANDONED), now)
         given_up = replace(given_up, owed=(), refused_digest="", refused_at=None)
         try:

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_plugin_sdk.logical.errors import CallerError
 from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_contract.published import PublishedCredential
@@ -16,13 +18,16 @@ from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation.credentials import Credentials, Found
 from vault_salesforce_sidecar.rotation.journal import Journal
 from vault_salesforce_sidecar.rotation.machine import State
-from vault_salesforce_sidecar.rotation.parts import Parts, PushFailed
-from vault_salesforce_sidecar.rotation.schedule import next_rotation
+from vault_salesforce_sidecar.rotation.parts import Parts, PushFailed, open_account
+from vault_salesforce_sidecar.rotation.schedule import interval, next_due
+from vault_salesforce_sidecar.rotation.sessions import Sessions
+from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, OrgRefused, Session
 from vault_salesforce_sidecar.store import Conflict, Store, Stored
 
 log = structlog.get_logger(__name__)
 
-EMPTY, PUSH, HISTORY = "empty", "push", "history"
+EMPTY, PUSH, HISTORY, SESSIONS = "empty", "push", "history", "sessions"
+LEFT: Final = "not ended: "  # how the record begins that tells of sessions which nobody may end
 _TRIES = 5
 _CREATION = timedelta(minutes=10)  # of a role whose creation takes longer nothing is owed
 
@@ -34,8 +39,12 @@ class Chores:
         self._parts, self._journal, self._credentials = parts, journal, credentials
         self._history = Store(parts.engine_kv, "history", dump=history_entry.dump, load=history_entry.load)
 
-    def do(self, stored: Stored[JournalEntry]) -> Stored[JournalEntry]:
+    def do(self, stored: Stored[JournalEntry], own: Session | None = None) -> Stored[JournalEntry]:
         """Do what is owed, and write what is left.
+
+        Args:
+            stored: The entry.
+            own: The session of the user's that proved the new password, where it is still in hand.
 
         Raises:
             KvUnavailable: It stays owed.
@@ -50,6 +59,10 @@ class Chores:
         if HISTORY in left:
             self.remember(record)
             left -= {HISTORY}
+        if SESSIONS in left and (told := self._end_sessions(record, own)):
+            record = replace(record, sessions=told)
+            self.remember(record)
+            left -= {SESSIONS}
         record = replace(record, owed=tuple(sorted(left)))
         return stored if record == stored.record else self._journal.put(record.username, record, stored.version)
 
@@ -79,6 +92,24 @@ class Chores:
         """Hand over the last, empty version of a role that has no entry any longer. Raises: as `push`."""
         if self._credentials.read(name).secret is None:
             self._parts.push(name, self._tombstone("", held, self._parts.clock.now()))
+
+    def _end_sessions(self, record: JournalEntry, own: Session | None) -> str:
+        """End the user's other sessions; what became of them, or empty: it stays owed."""
+        try:
+            account = open_account(self._parts, record.role, checked=False)
+            sessions = Sessions(account, self._parts.clock, lambda: None)
+            sessions.own = own
+            ended = sessions.end_others(record.user_id)
+        except OrgRefused as refused:
+            log.warning("sessions were not ended", role=record.role, code=refused.fault.code)
+            return f"{LEFT}{refused.fault.cause}"
+        except CallerError as exc:
+            return f"{LEFT}{exc.sentence}"
+        except (Lost, NotSent):
+            log.warning("sessions are still to be ended", role=record.role)
+            return ""
+        log.info("sessions ended", role=record.role, ended=ended, rotation_id=record.rotation_id)
+        return f"{ended} ended"
 
     def _pushed(self, record: JournalEntry) -> bool:
         try:
@@ -118,7 +149,7 @@ class Chores:
             instance_url=found.instance_url,
             organization_id=found.organization_id,
             rotation_period=_period(role, record) if hints else None,
-            next_rotation=next_rotation(role, found.last_rotation, now) if hints else None,
+            next_rotation=_next(role, record, now) if hints else None,
             ttl=role.ttl,
             max_ttl=role.max_ttl,
             # Where nothing but a request rotates, the end of a lease makes nothing due that would then stay due.
@@ -152,6 +183,8 @@ class Chores:
             outcome=record.state,
             reason=record.reason,
             evidence=record.evidence,
+            way=record.way,
+            sessions=record.sessions,
             version=record.published_version,
             fault_code=record.fault_code,
             request_id=record.request_id,
@@ -197,9 +230,12 @@ class Chores:
         raise Conflict(role)
 
 
+def _next(role: StaticRole, record: JournalEntry, now: datetime) -> datetime | None:
+    due = next_due(role, record, now)
+    return due.at if due else None
+
+
 def _period(role: StaticRole, record: JournalEntry) -> int | None:
     """The whole time between two rotations, as agents need it beside `ttl`."""
-    if role.rotation_period or record.last_rotation is None:
-        return role.rotation_period
-    due = next_rotation(role, record.last_rotation, record.last_rotation)
-    return max(1, int((due - record.last_rotation) / timedelta(seconds=1))) if due else None
+    whole = interval(role, record.last_rotation) if record.last_rotation else None
+    return max(1, int(whole / timedelta(seconds=1))) if whole else role.rotation_period

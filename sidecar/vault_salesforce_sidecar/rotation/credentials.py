@@ -26,6 +26,7 @@ class Found:
         login_url: Where the user logs in.
         instance_url: The org's own host.
         organization_id: The org.
+        username: The user whose pair it is.
     """
 
     version: int
@@ -35,6 +36,11 @@ class Found:
     login_url: str = ""
     instance_url: str = ""
     organization_id: str = ""
+    username: str = ""
+
+    def is_of(self, username: str, secret: Secret) -> bool:
+        """Whether it is this pair, under this user's name."""
+        return self.secret == secret and self.username.lower() == username.lower()
 
 
 class Credentials:
@@ -99,4 +105,5 @@ def _found(newest: KvVersion | None) -> Found:
         str(data.get("login_url", "")),
         str(data.get("instance_url", "")),
         str(data.get("organization_id", "")),
+        str(data.get("username", "")),
     )

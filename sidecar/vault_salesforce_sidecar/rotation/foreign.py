@@ -39,8 +39,10 @@ def kv_fault(record: JournalEntry, found: Found, *, mount: str, kv_path: str) ->
         mount: Path of the engine's mount.
         kv_path: Path of the credential in KV.
     """
-    if State(record.state) not in REST or not is_foreign(record, found):
+    if State(record.state) not in REST:
         return None
+    if not is_foreign(record, found):
+        return _misnamed(record, found, mount, kv_path)
     if found.version < record.published_version:
         return KvFault(
             f"KV shows version {found.version} of {kv_path}, and {record.published_version} was published: somebody "
@@ -51,5 +53,16 @@ def kv_fault(record: JournalEntry, found: Found, *, mount: str, kv_path: str) ->
     return KvFault(
         f"Version {found.version} of {kv_path} is not what this engine published: somebody wrote there, or deleted it. "
         "The next step proves the password that the engine knows, and publishes it as a version above.",
+        f"vault write {mount}/resync/{record.role} try=current",
+    )
+
+
+def _misnamed(record: JournalEntry, found: Found, mount: str, kv_path: str) -> KvFault | None:
+    """The version is ours, but names the user as they were called before."""
+    if not found.username or found.username.lower() == record.username.lower():
+        return None
+    return KvFault(
+        f"Version {found.version} of {kv_path} still names the user {found.username}. The next step proves the "
+        "password under the name of now, and publishes both.",
         f"vault write {mount}/resync/{record.role} try=current",
     )

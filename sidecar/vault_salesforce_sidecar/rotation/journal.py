@@ -69,11 +69,13 @@ class Now:
         time: The time of day.
         instance: This sidecar.
         hold_seconds: How long it may go on without writing.
+        kept_for: How long earlier passwords are kept.
     """
 
     time: datetime
     instance: str
     hold_seconds: int
+    kept_for: timedelta = KEPT_FOR
 
 
 def machine_entry(record: JournalEntry) -> Entry:
@@ -96,6 +98,9 @@ def machine_entry(record: JournalEntry) -> Entry:
         charges=record.charges,
         kept=frozenset(one.password for one in record.kept),
         reason=record.reason,
+        mends=record.mends,
+        by_admin=record.by_admin,
+        resets=record.resets,
     )
 
 
@@ -120,7 +125,10 @@ def with_entry(record: JournalEntry, entry: Entry, now: Now) -> JournalEntry:
         marked=entry.marked,
         wants_token=entry.wants_token,
         charges=entry.charges,
-        kept=_kept(record, entry, now.time),
+        kept=_kept(record, entry, now),
+        mends=entry.mends,
+        by_admin=entry.by_admin,
+        resets=entry.resets,
         holder="" if resting else now.instance,
         hold_seconds=0 if resting else now.hold_seconds,
     )
@@ -133,7 +141,7 @@ def with_fault(record: JournalEntry, fault: Fault | None) -> JournalEntry:
     return replace(record, fault_code=fault.code, fault_cause=fault.cause, fault_remedy=fault.remedy)
 
 
-def with_queued(record: JournalEntry, rotation_id: str, caller: Caller) -> JournalEntry:
+def with_queued(record: JournalEntry, rotation_id: str, caller: Caller, *, end_sessions: bool = False) -> JournalEntry:
     """The record with one more rotation asked for, by `caller`; an empty id takes it away."""
     return replace(
         record,
@@ -142,6 +150,7 @@ def with_queued(record: JournalEntry, rotation_id: str, caller: Caller) -> Journ
         queued_request_id=caller.request_id,
         queued_entity_id=caller.entity_id,
         queued_accessor=caller.accessor,
+        queued_end_sessions=end_sessions,
     )
 
 
@@ -176,11 +185,11 @@ def _secret(password: SecretStr | None, token: SecretStr | None) -> Secret | Non
     return None if password is None else Secret(password, token)
 
 
-def _kept(record: JournalEntry, entry: Entry, now: datetime) -> tuple[Kept, ...]:
+def _kept(record: JournalEntry, entry: Entry, now: Now) -> tuple[Kept, ...]:
     """What the machine keeps, each until its own time; of too many the oldest go, but only once nothing is open."""
     known = {one.password: one for one in record.kept}
-    kept = [known.get(one) or Kept(one, now + KEPT_FOR) for one in entry.kept if one]
-    kept.sort(key=lambda one: one.until or now, reverse=True)
+    kept = [known.get(one) or Kept(one, now.time + now.kept_for) for one in entry.kept if one]
+    kept.sort(key=lambda one: one.until or now.time, reverse=True)
     if entry.state in (State.STUCK, State.AWAITING_TOKEN) or entry.state not in REST:
         return tuple(kept)
-    return tuple(one for one in kept[:KEPT_AT_MOST] if one.until is None or one.until > now)
+    return tuple(one for one in kept[:KEPT_AT_MOST] if one.until is None or one.until > now.time)

@@ -34,6 +34,7 @@ class Event(StrEnum):
 
     DONE = "done"
     REFUSED = "refused"  # a fault that judges the credential or the request; of the record: it moved
+    OLD_REFUSED = "old_refused"  # of a change in a session that `current` did not open: that is not the live password
     TOKEN_NEEDED = "token_needed"  # noqa: S105 - the password is right, but no token came with it
     BLOCKED = "blocked"  # a fault that judges neither (login hours, API off), or LOST too often
     LOST = "lost"  # sent, and no readable answer
@@ -56,6 +57,8 @@ class Request(StrEnum):
     ROTATE = "rotate"
     TOKEN = "token"  # noqa: S105 - the name of a request
     RESYNC = "resync"
+    SET = "set"  # an administrator sets a new password, for nobody knows the live one
+    RESET = "reset"  # an administrator has the org make a temporary one, with which the user changes to a new one
     UNLOCK = "unlock"
     DELETE = "delete"
     DRIFT = "drift"
@@ -94,6 +97,9 @@ class Entry(NamedTuple):
         charges: Logins that failed, or may have, since the last one that succeeded.
         kept: Earlier passwords that a late call might still bring to life.
         reason: Why it rests where it rests.
+        mends: What KV holds was known not to be live when this began, so that it never counts as if it had not begun.
+        by_admin: An administrator sets the candidate, also for a user who otherwise changes their own.
+        resets: An administrator's reset is about to be sent, whose answer takes the place of `current`.
     """
 
     state: State
@@ -109,6 +115,9 @@ class Entry(NamedTuple):
     charges: int = 0
     kept: frozenset[SecretStr] = frozenset()
     reason: str = ""
+    mends: bool = False
+    by_admin: bool = False
+    resets: bool = False
 
 
 CURRENT: Final = "current"
@@ -149,7 +158,9 @@ def stuck(e: Entry, reason: str) -> Entry:
 
 
 def withdrawn(e: Entry, reason: str) -> Entry:
-    """As if it had never begun."""
+    """As if it had never begun; what mends goes on to be stuck, from where the user's own ways are open again."""
+    if e.mends:
+        return stuck(e._replace(by_admin=False), reason)
     return e._replace(
         state=State.WITHDRAWN,
         candidate=None,
@@ -192,6 +203,14 @@ def step(e: Entry, event: Event) -> Entry:  # noqa: C901, PLR0912 - one table, t
             return e
         case ((State.CHECKING | State.PROVING), (Event.NO_BUDGET | Event.BLOCKED)):
             return give_up(e, NO_ATTEMPTS if event is Event.NO_BUDGET else DOOR_SHUT)
+        case State.APPLYING, Event.NO_BUDGET:
+            return give_up(e, NO_ATTEMPTS)
+        case State.CHECKING, Event.DONE if e.resets:
+            return e._replace(resets=False)
+        case State.CHECKING, (Event.REFUSED | Event.TOKEN_NEEDED) if e.resets:
+            return give_up(e, DOOR_SHUT)
+        case State.CHECKING, Event.DONE if CURRENT in e.refused:
+            return stuck(e, CURRENT_REFUSED)
         case State.CHECKING, Event.DONE if e.fate is Fate.REFUSED:
             return withdrawn(e, CHANGE_REFUSED)
         case State.CHECKING, Event.DONE if e.tries == MAX_TRIES:
@@ -204,6 +223,11 @@ def step(e: Entry, event: Event) -> Entry:  # noqa: C901, PLR0912 - one table, t
             return look(e._replace(refused=e.refused | {CURRENT}))
         case State.APPLYING, Event.DONE:
             return look(e._replace(fate=Fate.DONE, refused=frozenset({CURRENT})))
+        case State.APPLYING, Event.OLD_REFUSED if e.fate in (Fate.UNSENT, Fate.REFUSED):
+            # The record tells whether a copy of the change had landed, or somebody else made one.
+            return e._replace(state=State.CHECKING, fate=Fate.REFUSED, refused=e.refused | {CURRENT})
+        case State.APPLYING, Event.OLD_REFUSED:
+            return look(e._replace(refused=e.refused | {CURRENT}))
         case State.APPLYING, _:
             return look(e._replace(fate=max(e.fate, Fate.REFUSED)))
         case State.PROVING, Event.DONE:
@@ -248,7 +272,11 @@ class Put(NamedTuple):
     secret: Secret
 
 
-Command = LogIn | ReadRecord | Change | Put
+class Reset(NamedTuple):
+    """Have the org make a temporary password, as an administrator; sent twice, the second one counts."""
+
+
+Command = LogIn | ReadRecord | Change | Put | Reset
 
 
 def command(e: Entry, self_managed: bool, session: bool) -> Command:  # noqa: FBT001 - two facts of the table
@@ -257,13 +285,16 @@ def command(e: Entry, self_managed: bool, session: bool) -> Command:  # noqa: FB
     Args:
         e: An entry in hand.
         self_managed: The user changes their own password.
-        session: A session that may read the org's record is in hand.
+        session: A session that may read the org's record is in hand, or is to be had without the password.
     """
     match e.state:
+        case State.CHECKING if e.resets:
+            return Reset()
         case State.CHECKING:
-            return ReadRecord() if session else LogIn(e.current)
+            return ReadRecord() if session or e.by_admin else LogIn(e.current)
         case State.APPLYING:
-            return Change(e.current.password if self_managed else None, _candidate(e).password)
+            own = self_managed and not e.by_admin
+            return Change(e.current.password if own else None, _candidate(e).password)
         case State.PROVING:
             return LogIn(e.given or _candidate(e))
         case State.PUBLISHING:
@@ -272,13 +303,15 @@ def command(e: Entry, self_managed: bool, session: bool) -> Command:  # noqa: FB
             raise AssertionError(e.state)
 
 
-def ask(e: Entry, request: Request, secret: Secret | None, kv: tuple[Secret, int]) -> Entry | None:
+def ask(  # noqa: C901 - one table, to be read as one
+    e: Entry, request: Request, secret: Secret | None, kv: tuple[Secret, int]
+) -> Entry | None:
     """The entry after a request, or None: it is in hand, or not in a state for this.
 
     Args:
         e: The entry as it is.
         request: What is asked.
-        secret: ROTATE: the new candidate. TOKEN: its token. RESYNC: what is said to be true now.
+        secret: ROTATE, SET, RESET: the new candidate. TOKEN: its token. RESYNC: what is said to be true now.
         kv: What KV holds now, and its version.
     """
     current, base = kv
@@ -294,9 +327,15 @@ def ask(e: Entry, request: Request, secret: Secret | None, kv: tuple[Secret, int
                 refused=frozenset(),
                 marked=False,
                 reason="",
+                mends=False,
+                by_admin=False,
             )
         case Request.ROTATE if e.state in (State.STUCK, State.AWAITING_TOKEN):
             return _again(e, base)
+        case Request.SET if secret and e.state is State.STUCK:
+            return _mended(e, secret, current, base)._replace(by_admin=True)
+        case Request.RESET if secret and e.state is State.STUCK:
+            return _mended(e, secret, Secret(SecretStr("")), base)._replace(resets=True)
         case Request.TOKEN if secret and e.state in (State.STUCK, State.AWAITING_TOKEN) and e.fate is not Fate.UNSENT:
             return e._replace(
                 state=State.PROVING,
@@ -337,6 +376,21 @@ def _again(e: Entry, base: int) -> Entry:
     out |= {CURRENT} if e.fate is Fate.DONE else frozenset()
     fate = e.fate if e.fate is Fate.UNSENT else max(e.fate, Fate.UNKNOWN)
     return look(e._replace(base=base, fate=fate, tries=0, marked=False, refused=out))
+
+
+def _mended(e: Entry, candidate: Secret, current: Secret, base: int) -> Entry:
+    """A new beginning with a new candidate; whatever a call of before may still bring to life is kept."""
+    known = {secret.password for secret in (e.current, e.candidate) if secret}
+    return Entry(
+        State.CHECKING,
+        current,
+        base,
+        candidate=candidate,
+        wants_token=e.wants_token,
+        charges=e.charges,
+        kept=e.kept | (known - {current.password}),
+        mends=True,
+    )
 
 
 def _candidate(e: Entry) -> Secret:

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cached_property
 from http import HTTPStatus
+from typing import Final
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError
@@ -12,8 +16,24 @@ from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_contract.published import PublishedCredential
 from vault_salesforce_sidecar.clock import Clock
 from vault_salesforce_sidecar.mailbox.mail import Mailbox
+from vault_salesforce_sidecar.rotation.holds import Holds
+from vault_salesforce_sidecar.rotation.journal import KEPT_FOR, Now
+from vault_salesforce_sidecar.rotation.organizations import Organizations
 from vault_salesforce_sidecar.salesforce.interface import Org
 from vault_salesforce_sidecar.store import Kv, Store
+
+BY_APP: Final = "jwt_bearer"
+_GLOBS: Final = frozenset("*?[")
+
+
+class Way(StrEnum):
+    """By which call a password is changed, and in whose session."""
+
+    OWN_PASSWORD = "own_password"  # noqa: S105 - changeOwnPassword, in a session that the password opened
+    OWN_APP = "own_app"  # changeOwnPassword, in a session that the connection's app opened
+    OWN_EXPIRED = "own_expired"  # setPassword on oneself, in the session of an expired password
+    ADMIN_SET = "admin_set"  # setPassword, by the connection's identity
+    ADMIN_RESET = "admin_reset"  # resetPassword by the connection's identity, then changeOwnPassword
 
 
 class PushFailed(Exception):  # noqa: N818 - the plugin's state, not a fault of ours
@@ -39,6 +59,7 @@ class Parts:
         instance: This sidecar's name.
         kv_mount: Path of the KV mount that apps read, for people.
         counted: Told `("login", result)` and `("rotation", outcome)`, for metrics.
+        kept_for: How long earlier passwords, and those of deleted roles, are kept.
     """
 
     engine_kv: Kv
@@ -55,6 +76,21 @@ class Parts:
     instance: str
     kv_mount: str = "salesforce"
     counted: Callable[[str, str], None] = lambda _what, _how: None
+    kept_for: timedelta = KEPT_FOR
+
+    def moment(self, hold_seconds: int = 0) -> Now:
+        """What a write to an entry knows of its moment, now."""
+        return Now(self.clock.now(), self.instance, hold_seconds, self.kept_for)
+
+    @cached_property
+    def holds(self) -> Holds:
+        """The brake."""
+        return Holds(self.engine_kv, self.clock)
+
+    @cached_property
+    def organizations(self) -> Organizations:
+        """Which org is behind each connection."""
+        return Organizations(self.engine_kv, self.holds, self.clock)
 
 
 @dataclass(frozen=True)
@@ -91,6 +127,33 @@ class Account:
         return self.config.auth_method != "none"
 
     @property
+    def by_app(self) -> bool:
+        """The connection's app opens the sessions in which the user changes their own password."""
+        return self.role.self_managed and self.role.self_login == BY_APP
+
+    @property
+    def way(self) -> Way:
+        """How this user's password is changed, as a rule."""
+        if not self.role.self_managed:
+            return Way.ADMIN_SET
+        return Way.OWN_APP if self.by_app else Way.OWN_PASSWORD
+
+    @property
+    def reads_record(self) -> bool:
+        """A session that reads the org's record of the last change is to be had without the user's password."""
+        return not self.role.self_managed or self.by_app
+
+    @property
+    def sees_record(self) -> bool:
+        """Somebody besides a session of the password itself may look at the user."""
+        return self.administered or self.by_app
+
+    @property
+    def may_mend(self) -> bool:
+        """The connection's identity may set this user's password, as far as the connection says."""
+        return self.administered and is_named(self.config, self.username)
+
+    @property
     def wants_token(self) -> bool:
         """A login needs a security token, as far as the role says."""
         return self.role.security_token_from != "none" and not self.trusted  # noqa: S105 - where tokens come from
@@ -120,14 +183,17 @@ def open_account(parts: Parts, name: str, role: StaticRole | None = None, *, che
     config = connection.record
     if checked:
         check_allowed(name, role, config)
-    watched = role.security_token_from == "mailbox" and config.mailbox  # noqa: S105 - where tokens come from
+    by_mail = role.security_token_from == "mailbox"  # noqa: S105 - where tokens come from
+    # Of a token that no login from here proves, no mail is needed.
+    watched = by_mail and config.mailbox and config.sidecar_address != "trusted"
     try:
         mailbox = parts.open_mailbox(config) if watched else None
     except CallerError:  # the settings allow it no longer
         if checked:
             raise
         mailbox = None  # what has left is finished all the same: a token can be handed in
-    return Account(name, role, config, parts.open_org(config), mailbox)
+    org = parts.organizations.guarded(role.config, config, parts.open_org(config))
+    return Account(name, role, config, org, mailbox)
 
 
 def check_allowed(name: str, role: StaticRole, config: Config) -> None:
@@ -139,6 +205,13 @@ def check_allowed(name: str, role: StaticRole, config: Config) -> None:
             code="not_allowed",
             remedy=f"add {name!r} to allowed_roles of the connection",
         )
+    if role.self_managed and role.self_login == BY_APP and not (config.client_id and config.private_key):
+        raise CallerError(
+            f"self_login=jwt_bearer needs the app of connection {role.config!r}, which names none",
+            status=HTTPStatus.CONFLICT,
+            code="no_app",
+            remedy=f"give config/{role.config} the app's client_id and private_key, or set self_login=password",
+        )
     if role.self_managed:
         return
     if config.auth_method == "none":
@@ -148,10 +221,21 @@ def check_allowed(name: str, role: StaticRole, config: Config) -> None:
             code="not_allowed",
             remedy="give the connection an auth_method, or let the user change their own password",
         )
-    if not any(fnmatchcase(role.username.lower(), glob.lower()) for glob in config.admin_may_rotate):
+    check_named(role, config)
+
+
+def check_named(role: StaticRole, config: Config) -> None:
+    """Raises CallerError 409 unless the connection's identity may set the password of this role's user."""
+    if not is_named(config, role.username):
         raise CallerError(
             f"the identity of connection {role.config!r} may not set the password of {role.username!r}",
             status=HTTPStatus.CONFLICT,
             code="not_allowed",
             remedy="add the username to admin_may_rotate of the connection",
         )
+
+
+def is_named(config: Config, username: str, *, exactly: bool = False) -> bool:
+    """Whether admin_may_rotate has this user; `exactly`: by a name, and not by a glob."""
+    names = [one.lower() for one in config.admin_may_rotate if not exactly or not _GLOBS & set(one)]
+    return any(fnmatchcase(username.lower(), one) for one in names)

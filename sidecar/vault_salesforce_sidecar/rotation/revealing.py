@@ -166,6 +166,8 @@ def likely(entry: Entry) -> Likely:
     if entry.state is State.PROVING and entry.given:
         others = likely(entry._replace(given=None))
         return Likely((GIVEN, *others.first), f"somebody has just said that it is live; else {others.why}")
+    if entry.resets:
+        return Likely((KEPT,), "a reset was about to be sent; if it took effect, nobody knows the password")
     stuck_because = entry.reason if entry.state is State.STUCK else ""
     if stuck_because == FOREIGN_VERSION:
         return Likely((NEW,), "it has logged in; the version in KV is somebody else's")
@@ -182,6 +184,8 @@ def _of_change(entry: Entry) -> Likely:
         return Likely((NEW, OLD), "Salesforce said that it changed the password")
     if CURRENT in entry.refused:
         return Likely((NEW, OLD), "a change was sent, and the old password did not log in since")
+    if entry.by_admin and entry.state is not State.APPLYING and entry.fate in (Fate.UNSENT, Fate.REFUSED):
+        return Likely((KEPT, OLD), "an administrator's repair changed nothing; what was live before may be kept")
     # What is being applied may have been sent since this was written.
     if entry.state is not State.APPLYING and entry.fate is Fate.UNSENT:
         return Likely((OLD,), "no change was sent")

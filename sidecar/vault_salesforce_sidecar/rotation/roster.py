@@ -1,5 +1,6 @@
 """What this sidecar remembers of every role, so that a tick and a list cost no reads."""
 
+import heapq
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -8,10 +9,11 @@ from types import MappingProxyType
 
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_contract.registration import Held
+from vault_salesforce_sidecar.records.index_page import Line
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation.journal import forgotten
 from vault_salesforce_sidecar.rotation.machine import REST, State
-from vault_salesforce_sidecar.rotation.schedule import next_rotation
+from vault_salesforce_sidecar.rotation.schedule import Due, is_replanned, next_due
 from vault_salesforce_sidecar.store import Stored
 
 FIRST_TOKEN = "waiting for the first security token"  # noqa: S105 - a reason
@@ -44,7 +46,12 @@ class Roster:
         self._roles: dict[str, StaticRole] = {}
         self._seen: dict[str, Seen] = {}
         self._gone: set[str] = set()  # names that are still listed, and no roles any longer
-        self._due: dict[str, datetime] = {}
+        self._busy: dict[str, None] = {}  # in the order in which they came to need care
+        self._news: dict[str, Line] = {}
+        self._due: dict[str, Due] = {}
+        self._coming: list[tuple[datetime, str]] = []  # a heap; what `_due` does not say any longer is void
+        self._come: dict[str, Due] = {}  # those of `_due` whose time has come, in that order
+        self._replanned: set[str] = set()
         self._former: dict[str, Held] = {}  # of deleted roles whose account serves another one now
 
     def know_role(self, name: str, role: StaticRole) -> None:
@@ -58,8 +65,9 @@ class Roster:
         """The role is gone."""
         with self._lock:
             self._roles.pop(name, None)
-            self._due.pop(name, None)
             self._gone.add(name)
+            self._expect(name, None)
+            self._replanned.discard(name)
 
     def note(self, stored: Stored[JournalEntry]) -> None:
         """An entry was read or written; an older one than is known changes nothing."""
@@ -71,7 +79,18 @@ class Roster:
             if known is not None and known.record.role != stored.record.role and known.record.published_id:
                 self._former[known.record.role] = Held(known.record.published_version, known.record.published_id)
             self._seen[account] = Seen(stored, self._monotonic())
+            self._news[account] = Line(stored.record.role, stored.version)
+            if wants_care(stored.record):
+                self._busy[account] = None
+            else:
+                self._busy.pop(account, None)
         self._reckon(stored.record.role)
+
+    def news(self) -> list[tuple[str, Line]]:
+        """What was noted since this was last asked: accounts, with their role and the entry's version."""
+        with self._lock:
+            news, self._news = self._news, {}
+        return list(news.items())
 
     def role(self, name: str) -> StaticRole | None:
         """The role, if it is known."""
@@ -94,19 +113,38 @@ class Roster:
             return self._seen.get(username.lower())
 
     def due(self, now: datetime) -> list[str]:
-        """The roles whose scheduled time has come."""
+        """The roles whose scheduled time has come, the longest due first; one whose window is over waits for the next.
+
+        Costs as much as there are, however many roles are not due.
+        """
+        over = []
         with self._lock:
-            return [name for name, due in self._due.items() if due <= now]
+            while self._coming and self._coming[0][0] <= now:
+                at, name = heapq.heappop(self._coming)
+                due = self._due.get(name)
+                if due is not None and due.at == at:
+                    self._come[name] = due
+            over = [name for name, due in self._come.items() if due.until is not None and due.until <= now]
+        for name in over:
+            self._reckon(name)
+        with self._lock:
+            return list(self._come)
+
+    def replanned(self) -> list[str]:
+        """The roles whose schedule changed since their entry was given a next time."""
+        with self._lock:
+            return list(self._replanned)
 
     def next_rotation(self, name: str) -> datetime | None:
         """When the role's next scheduled rotation is due."""
         with self._lock:
-            return self._due.get(name)
+            due = self._due.get(name)
+            return due.at if due else None
 
     def busy(self) -> list[Seen]:
         """The entries that somebody has to look after: in hand, waiting for a token, owing something."""
         with self._lock:
-            return [seen for seen in self._seen.values() if wants_care(seen.record)]
+            return [self._seen[account] for account in self._busy]
 
     def entries(self) -> Iterator[Seen]:
         """Every entry that is known."""
@@ -143,17 +181,25 @@ class Roster:
         with self._lock:
             role = self._roles.get(name)
             seen = self._seen.get(role.username.lower()) if role else None
-            last = seen.record.last_rotation if seen else None
-            due = next_rotation(role, last, self._now()) if role else None
-            if due is None:
-                self._due.pop(name, None)
+            if role is None or seen is None or seen.record.role != name:
+                self._expect(name, None)
+                return
+            self._expect(name, next_due(role, seen.record, self._now()))
+            if is_replanned(seen.record, role):
+                self._replanned.add(name)
             else:
-                self._due[name] = due
+                self._replanned.discard(name)
 
-    def pass_windows(self, now: datetime) -> None:
-        """Reckon the roles anew whose scheduled time has come and may have passed."""
-        for name in self.due(now):
-            self._reckon(name)
+    def _expect(self, name: str, due: Due | None) -> None:
+        """Take note of a role's next time; the lock is held."""
+        if due == self._due.get(name):
+            return
+        self._come.pop(name, None)
+        if due is None:
+            self._due.pop(name, None)
+        else:
+            self._due[name] = due
+            heapq.heappush(self._coming, (due.at, name))
 
 
 def wants_care(record: JournalEntry) -> bool:
@@ -161,7 +207,7 @@ def wants_care(record: JournalEntry) -> bool:
     state = State(record.state)
     if state not in REST or record.owed or record.queued or state is State.AWAITING_TOKEN:
         return True
-    return record.reason == FIRST_TOKEN
+    return record.reason == FIRST_TOKEN or bool(record.moving_to or record.moved_from)
 
 
 def forgets(record: JournalEntry, now: datetime) -> bool:

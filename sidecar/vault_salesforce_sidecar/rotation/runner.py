@@ -11,9 +11,10 @@ from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import findings, machine
-from vault_salesforce_sidecar.rotation.actions import Actions, Charge, Outcome
+from vault_salesforce_sidecar.rotation.actions import Actions
 from vault_salesforce_sidecar.rotation.budget import known_charges, may_log_in
 from vault_salesforce_sidecar.rotation.credentials import Credentials
+from vault_salesforce_sidecar.rotation.holds import Held, is_stoppable
 from vault_salesforce_sidecar.rotation.journal import (
     Journal,
     Now,
@@ -23,19 +24,22 @@ from vault_salesforce_sidecar.rotation.journal import (
     with_fault,
     with_queued,
 )
-from vault_salesforce_sidecar.rotation.machine import REST, Change, Entry, Event, LogIn, Put, ReadRecord, State
-from vault_salesforce_sidecar.rotation.parts import Account, Parts
+from vault_salesforce_sidecar.rotation.machine import REST, Change, Entry, Event, LogIn, Put, ReadRecord, Reset, State
+from vault_salesforce_sidecar.rotation.outcome import Charge, Outcome
+from vault_salesforce_sidecar.rotation.parts import BY_APP, Account, Parts
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
-from vault_salesforce_sidecar.rotation.schedule import backoff
+from vault_salesforce_sidecar.rotation.schedule import backed_off, planned
+from vault_salesforce_sidecar.rotation.token_life import with_token_proven
 from vault_salesforce_sidecar.rotation.tokens import TOKEN
 from vault_salesforce_sidecar.rotation.triggers import TRIGGERS
-from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent
+from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, NotSent, Session
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
 
 log = structlog.get_logger(__name__)
 
 SETTLING_SECONDS: Final = 5.0  # after a change of unknown fate: it may still land
 MOST_LOST: Final = 3  # answers lost in a row before the door counts as shut
+MOST_LOGINS: Final = 3  # in one go: what the lost answers of more would have been is for people to find out
 MOST_UNSENT: Final = 5  # connections not made in a row, likewise
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 5.0
@@ -77,11 +81,17 @@ def hold_seconds(account: Account, least: int) -> int:
 
 def charged_ahead(entry: Entry, role: StaticRole, *, may_look: bool) -> tuple[Entry, bool]:
     """The entry with the login that it stands for charged, so that one write does for both; and whether it was."""
-    if entry.state in REST or role.verify == "record" or not may_log_in(entry.charges):
+    if entry.state in REST or not may_log_in(entry.charges):
         return entry, False
-    if not isinstance(machine.command(entry, role.self_managed, may_look), LogIn):
+    command = machine.command(entry, role.self_managed, may_look)
+    if not judges(command, role) and (not isinstance(command, LogIn) or role.verify == "record"):
         return entry, False
     return entry._replace(charges=entry.charges + 1), True
+
+
+def judges(command: machine.Command, role: StaticRole) -> bool:
+    """Whether this change is the first to tell if `current` is live: then it may fail as a login does."""
+    return role.self_login == BY_APP and isinstance(command, Change) and command.old is not None
 
 
 class Runner:
@@ -115,13 +125,18 @@ class Runner:
         self._hold_seconds = hold_seconds(run.account, least_hold_seconds)
         self._held_until = run.written_at + self._hold_seconds
         self._stopping, self._noted, self._announcement = stopping, noted, announcement
-        self._lost = self._unsent = 0
+        self._lost = self._unsent = self._logins = 0
         self._actions = Actions(run.account, credentials, parts.clock, self._hold_for_a_call, parts.counted)
 
     @property
     def record(self) -> JournalEntry:
         """The entry as it was written last."""
         return self._stored.record
+
+    @property
+    def own_session(self) -> Session | None:
+        """The user's session, where a login with the password opened one."""
+        return self._actions.own_session
 
     def run(self) -> Stored[JournalEntry]:
         """Carry the rotation on until it rests; the entry then.
@@ -143,10 +158,14 @@ class Runner:
 
     def _advance(self) -> None:
         entry = machine_entry(self.record)
+        if entry.state is State.CHECKING and (held := self._brake(entry, self._parts.holds.on)):
+            self._take(entry, Outcome(Event.BLOCKED, held, Charge.TAKE_BACK if self._charged else Charge.KEEP))
+            return
         command = machine.command(entry, self._account.role.self_managed, self._actions.may_look)
         try:
             outcome = self._call(command)
         except NotSent:
+            self._logins -= isinstance(command, LogIn)
             self._unsent += 1
             if self._unsent < MOST_UNSENT:
                 self._pause(_pause_seconds(self._unsent))
@@ -177,15 +196,25 @@ class Runner:
             case LogIn() if self._account.role.verify == "record":
                 return self._actions.weigh_record(self.record)
             case LogIn(secret):
+                if self._logins == MOST_LOGINS:
+                    back = Charge.TAKE_BACK if self._charged else Charge.KEEP
+                    return Outcome(Event.BLOCKED, findings.ENOUGH_LOGINS, back)
                 if not self._charge():
                     return Outcome(Event.NO_BUDGET)
+                self._logins += 1
                 outcome = self._actions.log_in(self.record, secret)
                 self._charged = False
                 return outcome
+            case Reset():
+                return self._actions.reset()
             case Change(_, _):
+                if judges(command, self._account.role) and not self._charge():
+                    return Outcome(Event.NO_BUDGET)
                 # Whose session ends with the change asks before the next login, and must be told to wait.
                 self._parts.announced(self._announcement)
-                return self._actions.change(self.record, self._candidate())
+                outcome = self._actions.change(self.record, self._candidate())
+                self._charged = False
+                return outcome
             case Put(base, secret):
                 self._hold_for(2 * KV_CALL_SECONDS)
                 return self._actions.publish(self.record, base, secret)
@@ -196,7 +225,7 @@ class Runner:
             return True
         charges = self.record.charges
         if not may_log_in(charges):
-            charges = known_charges(charges, self._actions.failed_logins())
+            charges = known_charges(charges, self._actions.failed_logins(self.record.forgiven))
             if not may_log_in(charges):
                 return False
         self._persist(replace(self.record, charges=charges + 1))
@@ -206,19 +235,31 @@ class Runner:
     def _take(self, entry: Entry, outcome: Outcome) -> None:
         """Step, and make it durable: the outcome, the charges and the next state in one write."""
         charged = self.record.charges  # `entry` may have been read before its login was charged
+        if outcome.counted is not None:
+            charged = outcome.counted + 1
         charges = {
             Charge.KEEP: charged,
             Charge.CLEAR: 0,
             Charge.TAKE_BACK: max(0, charged - 1),
             Charge.ADD: charged + 1,
         }[outcome.charge]
+        entry = entry._replace(current=outcome.current or entry.current)
         after = machine.step(entry._replace(charges=charges), outcome.event)
+        if after.state is State.APPLYING and (held := self._brake(after, self._parts.holds.check)):
+            # The last moment at which nothing has left: asked of KV itself.
+            outcome = replace(outcome, event=Event.BLOCKED, fault=held)
+            after = machine.step(entry._replace(charges=charges), outcome.event)
+        if outcome.fault is not None and outcome.fault.code == findings.HELD:
+            after = after._replace(reason=findings.HELD)
         if outcome.fault is findings.EXPIRED and entry.given and after.state is State.WITHDRAWN:
             # It is right, and the next rotation needs it; it is only not fit to be published.
             after = after._replace(current=entry.given)
         after, self._charged = charged_ahead(after, self._account.role, may_look=self._actions.may_look)
-        self._doubtful = entry.state is State.APPLYING and outcome.event is Event.LOST
+        sent = entry.state is State.APPLYING or entry.resets
+        self._doubtful = sent and outcome.event is Event.LOST
         record = replace(self.record, **outcome.changes)
+        if outcome.charge is Charge.CLEAR:
+            record = replace(record, forgiven=0)  # the org counts from zero too
         # What was wrong with a change is told until a login proves that it was not.
         if outcome.fault is not None or (entry.state is State.PROVING and outcome.event is Event.DONE):
             record = with_fault(record, outcome.fault)
@@ -233,16 +274,23 @@ class Runner:
         )
         self._persist(self._written(record, after))
 
+    def _brake(self, entry: Entry, look: Callable[[str], Held | None]) -> Fault | None:
+        """Why this rotation does not go on, where a hold is on and nothing was sent yet."""
+        held = look(self._account.role.config) if is_stoppable(entry) else None
+        return findings.held(held.sentence) if held else None
+
     def _written(self, record: JournalEntry, after: Entry) -> JournalEntry:
         now = self._now()
         record = with_entry(record, after, now)
         if after.state not in REST:
             return record
-        return at_rest(record, now)
+        if after.state is State.SETTLED:
+            record = with_token_proven(self.record, record, now.time)
+        return planned(at_rest(record, now), self._account.role, now.time)
 
     def _not_made(self, entry: Entry, command: machine.Command) -> Outcome:
         """The org could not be reached, time after time: the call counts as refused, and its charge is taken back."""
-        charge = Charge.TAKE_BACK if isinstance(command, LogIn) and self._charged else Charge.KEEP
+        charge = Charge.TAKE_BACK if self._charged else Charge.KEEP
         self._charged, self._unsent = False, 0
         event = Event.REFUSED if entry.state is State.APPLYING else Event.BLOCKED
         return Outcome(event, findings.UNREACHABLE, charge)
@@ -305,22 +353,26 @@ class Runner:
         raise Stopped
 
     def _now(self) -> Now:
-        return Now(self._parts.clock.now(), self._parts.instance, self._hold_seconds)
+        return self._parts.moment(self._hold_seconds)
 
 
 def at_rest(record: JournalEntry, now: Now) -> JournalEntry:
     """The record of a rotation that came to rest, with the chores that it owes and what it means for triggers."""
     state = State(record.state)
     owed = {*record.owed, "history"} | ({"push"} if state is State.SETTLED else set())
+    if state is State.SETTLED and record.end_sessions:
+        owed |= {"sessions"}
+        record = replace(record, end_sessions=False)
     record = replace(record, owed=tuple(sorted(owed)))
     if record.reason not in (machine.GIVEN_REFUSED, machine.GIVEN_USELESS):
         record = replace(record, refused_digest="", refused_at=None)
     if state is State.SETTLED:
         seen = record.token_seen or record.token_mailed
         return replace(record, failures=0, not_before=None, token_seen=seen)
+    if state is State.WITHDRAWN and record.reason == findings.HELD:
+        return record  # it did not fail, and begins again after the hold
     if state is State.WITHDRAWN and record.cause in TRIGGERS:
-        failures = record.failures + 1
-        return replace(record, failures=failures, not_before=now.time + backoff(failures))
+        return backed_off(record, now.time)
     if state is State.WITHDRAWN and _waited_for_a_token(record):
         return replace(record, reason=FIRST_TOKEN)  # this was not it; the next mail may bring it
     return record
@@ -332,13 +384,14 @@ def _waited_for_a_token(record: JournalEntry) -> bool:
 
 
 def _without_notes(record: JournalEntry) -> JournalEntry:
-    """The record without what others may add while it is in hand: one more rotation, and a push owed."""
-    return replace(with_queued(record, "", Caller()), owed=())
+    """The record without what others may add while it is in hand: one more rotation, a push, an end of sessions."""
+    return replace(with_queued(record, "", Caller()), owed=(), end_sessions=False)
 
 
 def _with_notes(record: JournalEntry, noted: JournalEntry) -> JournalEntry:
     owed = tuple(sorted({*record.owed, *noted.owed}))
-    return replace(with_queued(record, noted.queued, queued_by(noted)), owed=owed)
+    queued = with_queued(record, noted.queued, queued_by(noted), end_sessions=noted.queued_end_sessions)
+    return replace(queued, owed=owed, end_sessions=record.end_sessions or noted.end_sessions)
 
 
 def _pause_seconds(failed: int) -> float:

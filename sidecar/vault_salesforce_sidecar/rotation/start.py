@@ -22,14 +22,20 @@ from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.chores import EMPTY, HISTORY, PUSH
 from vault_salesforce_sidecar.rotation.drift import Drift
 from vault_salesforce_sidecar.rotation.foreign import KvFault, kv_fault
-from vault_salesforce_sidecar.rotation.journal import Now, fresh, with_entry, with_queued
+from vault_salesforce_sidecar.rotation.holding import Holding
+from vault_salesforce_sidecar.rotation.holds import Holds
+from vault_salesforce_sidecar.rotation.journal import fresh, with_entry, with_queued
+from vault_salesforce_sidecar.rotation.keepsakes import way_of
 from vault_salesforce_sidecar.rotation.machine import REST, Answer, Request, State
-from vault_salesforce_sidecar.rotation.parts import Account, Parts, PushFailed, open_account
+from vault_salesforce_sidecar.rotation.organizations import Organizations
+from vault_salesforce_sidecar.rotation.parts import Account, Parts, PushFailed, is_named, open_account
 from vault_salesforce_sidecar.rotation.slots import Pool, Slots
+from vault_salesforce_sidecar.rotation.stale_consumers import StaleConsumers
 from vault_salesforce_sidecar.rotation.unlocking import Unlocking
 from vault_salesforce_sidecar.rotation.views import Outlook, RotationView, Status, status_of
 from vault_salesforce_sidecar.rotation.waiting import Waiting
 from vault_salesforce_sidecar.rotation.watching import Watching
+from vault_salesforce_sidecar.salesforce import ways_in
 from vault_salesforce_sidecar.store import KvUnavailable, Stored
 
 log = structlog.get_logger(__name__)
@@ -57,10 +63,27 @@ class Rotations:
         self.beginning = Beginning(self.carrier)
         self.waiting = Waiting(self.carrier)
         self._watching = Watching(self.carrier, self.beginning)
-        self.carrier.after_rest = self._watching.after_rest
+        self._holding = Holding(self.carrier)
+        self.carrier.after_rest = self._after_rest
+        self._watching.saw = self._holding.saw
         self._unlocking = Unlocking(self.carrier, self.beginning)
         self._drift = Drift(self.carrier)
+        self._stale = StaleConsumers(self.carrier)
         self._loaded = threading.Event()
+
+    @property
+    def holds(self) -> Holds:
+        """The brake."""
+        return self._parts.holds
+
+    @property
+    def organizations(self) -> Organizations:
+        """Which org is behind each connection."""
+        return self._parts.organizations
+
+    def mail_arrived(self) -> None:
+        """A mailbox received something: whoever waits for a token looks. Never raises, never blocks."""
+        self._watching.mailed.arrived()
 
     @property
     def mount(self) -> str:
@@ -74,6 +97,7 @@ class Rotations:
     def start(self) -> None:
         """Read what there is, and carry on what a process of our own name left in hand. Raises: KvUnavailable."""
         self._watching.load()
+        self._holding.load()
         self._loaded.set()
         self._watching.resume()
 
@@ -86,8 +110,14 @@ class Rotations:
     def tick(self) -> None:
         """Look after what time brings; to be called about every second, by one thread."""
         if self._loaded.is_set() and not self.carrier.stopping.is_set():
+            self._holding.tick()
             self._watching.tick()
             self._drift.tick()
+            self._stale.tick()
+
+    def replan(self, role: str) -> tuple[str, ...]:
+        """Store the next time of a role whose schedule changed. Returns: A warning that tells it."""
+        return self._watching.scheduling.replan(role)
 
     def rotate(
         self,
@@ -99,6 +129,7 @@ class Rotations:
         wait: float = 0,
         allow_security_token_wait: bool = False,
         force: bool = False,
+        end_sessions: bool = False,
         cause: str = "manual",
     ) -> RotationView:
         """Begin or join a rotation, and watch it.
@@ -111,6 +142,7 @@ class Rotations:
             wait: How many seconds to watch it.
             allow_security_token_wait: Also where the new security token may have to be handed in.
             force: One more after the one that is under way.
+            end_sessions: End the user's other sessions after it.
             cause: Why.
 
         Raises:
@@ -126,6 +158,7 @@ class Rotations:
             if expected_version is not None:
                 situation = self.carrier.desk.look(account)
                 if not _begins(situation, expected_version):
+                    self.carrier.end_sessions_of(account, wanted=end_sessions)
                     return self.waiting.watch(account, situation.record.rotation_id, wait, joined=True)
             try:
                 run = self.beginning.rotate(
@@ -133,6 +166,7 @@ class Rotations:
                     caller,
                     cause,
                     allow_token_wait=allow_security_token_wait,
+                    end_sessions=end_sessions,
                     allow=lambda found: _check_version(found, expected_version),
                 )
             except CallerError as exc:
@@ -141,7 +175,9 @@ class Rotations:
             else:
                 return self.waiting.watch(account, run.stored.record.rotation_id, wait, joined=False)
             if expected_version is None:
-                joined = self._join(account, caller, force=force, allow_token_wait=allow_security_token_wait)
+                joined = self._join(
+                    account, caller, force=force, allow_token_wait=allow_security_token_wait, end_sessions=end_sessions
+                )
                 if joined is not None:
                     return self.waiting.watch(account, joined[0], wait, joined=joined[1])
         raise TransientError(f"role {role!r} is rotated again and again", code="busy", retry_after_seconds=1)
@@ -169,11 +205,11 @@ class Rotations:
             asked = machine.ask(situation.entry, Request.DELETE, None, situation.kv)
             if asked is None:
                 return None
-            now = Now(self._parts.clock.now(), self._parts.instance, 0)
-            record = with_entry(situation.record, asked, now)
+            record = with_entry(situation.record, asked, self._parts.moment())
             if situation.entry.state not in REST:
                 self.carrier.chores.remember(replace(record, reason="its role was deleted"))
-            return replace(self.beginning.anew(situation, record, caller, "delete"), owed=(EMPTY, HISTORY, PUSH))
+            record = self.beginning.anew(situation, record, caller, "delete")
+            return replace(record, owed=(EMPTY, HISTORY, PUSH), sent_by=way_of(account.config))
 
         stored = self.carrier.desk.edit(account, change)
         if stored is not None:
@@ -184,8 +220,8 @@ class Rotations:
         self.carrier.roster.forget_role(role)
         self._parts.changed()
 
-    def unlock(self, role: str, caller: Caller, username: str | None = None) -> None:
-        """Count failed logins from zero, on the operator's word: a stuck rotation goes on, another may begin again.
+    def unlock(self, role: str, caller: Caller, username: str | None = None) -> tuple[str, ...]:
+        """Clear Salesforce's lock where somebody may, and count failed logins from zero: a stuck rotation goes on.
 
         Args:
             role: Which role.
@@ -194,9 +230,13 @@ class Rotations:
 
         Raises:
             CallerError: 400 the role is another user's, 404 no such role, 409 it is in hand.
+            OperatorError: 424: Salesforce did not unlock the user; nothing was changed.
+            TransientError: 503: Salesforce gave no answer; nothing was counted anew.
             KvUnavailable: Vault did not say.
+
+        Returns: Warnings.
         """
-        self._unlocking.unlock(role, caller, username)
+        return self._unlocking.unlock(role, caller, username)
 
     def status(self, role: str) -> Status:
         """How the role is, read anew. Raises: CallerError 404, KvUnavailable."""
@@ -265,19 +305,23 @@ class Rotations:
                 log.warning("push failed", role=role, reason=str(exc))
 
     def _join(
-        self, account: Account, caller: Caller, *, force: bool, allow_token_wait: bool
+        self, account: Account, caller: Caller, *, force: bool, allow_token_wait: bool, end_sessions: bool
     ) -> tuple[str, bool] | None:
         """Which rotation is under way, or was a moment ago; with `force` one more is queued behind it.
 
         Returns: Its id, and whether somebody else asked for it; None: it is over, and one more can begin.
         """
         queued = new_rotation_id()
+        self.carrier.end_sessions_of(account, wanted=end_sessions)
 
         def change(situation: Situation) -> JournalEntry | None:
             if not force or situation.entry.state in REST or situation.record.queued:
                 return None
+            held = self._parts.holds.check(account.role.config)
+            if held is not None:
+                raise held.refusal(self.mount)
             self.beginning.check_gate(situation, allow_token_wait=allow_token_wait)
-            return with_queued(situation.record, queued, caller)
+            return with_queued(situation.record, queued, caller, end_sessions=end_sessions)
 
         stored = self.carrier.desk.edit(account, change)
         if stored is None:
@@ -286,6 +330,10 @@ class Rotations:
         if not force:
             return stored.record.rotation_id, True
         return (stored.record.queued, stored.record.queued != queued) if stored.record.queued else None
+
+    def _after_rest(self, account: Account, stored: Stored[JournalEntry]) -> None:
+        self._holding.saw(stored.record)
+        self._watching.after_rest(account, stored)
 
     def _kv_fault(self, role: str, stored: Stored[JournalEntry]) -> KvFault | None:
         """What is wrong with KV's version, unless the entry moved while it was read, or it cannot be read."""
@@ -314,7 +362,15 @@ class Rotations:
         mailbox = config is not None and bool(config.mailbox)
         gate = tokens.gate(role, record, trusted=trusted, mailbox=mailbox)
         due = self.carrier.roster.next_rotation(name)
-        return status_of(record, Outlook(name, role, trusted, due, gate, self._parts.clock.now(), self.mount, fault))
+        hold = self._parts.holds.on(role.config)
+        now = self._parts.clock.now()
+        mail_fault = self._watching.mailed.fault(role.username)
+        outlook = Outlook(name, role, trusted, due, gate, now, self.mount, fault, hold, mail_fault)
+        way_in = ways_in.of_role(role, config) if config else None
+        administered = config is not None and config.auth_method != "none"
+        mendable = administered and config is not None and is_named(config, role.username)
+        outlook = replace(outlook, way_in=way_in, administered=administered, mendable=mendable)
+        return status_of(record, replace(outlook, stale_consumers=self._stale.found(name, record)))
 
 
 def _begins(situation: Situation, expected: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, State
-from vault_salesforce_sidecar.rotation.schedule import next_rotation
+from vault_salesforce_sidecar.rotation.schedule import is_parked, next_due
 
 LEASE: Final = "lease"
 SCHEDULE: Final = "schedule"
@@ -58,6 +58,8 @@ def judge(
     if cause == LEASE and role.rotate_on_lease_end == "never":
         return Verdict.VOID
     apart = timedelta(seconds=role.lease_rotation_interval)
+    if is_parked(record):
+        return Verdict.LATER
     too_soon = cause == LEASE and record.last_lease_rotation and now - record.last_lease_rotation < apart
     if too_soon or (record.not_before and now < record.not_before):
         return Verdict.LATER
@@ -65,5 +67,5 @@ def judge(
 
 
 def _is_due(role: StaticRole, record: JournalEntry, now: datetime) -> bool:
-    due = next_rotation(role, record.last_rotation, now)
-    return due is not None and due <= now
+    due = next_due(role, record, now)
+    return due is not None and due.at <= now

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 from typing import Any
 
 from vault_plugin_sdk.framework.coerce import jsonable
@@ -11,10 +12,16 @@ from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine
 from vault_salesforce_sidecar.rotation.budget import logins_left
-from vault_salesforce_sidecar.rotation.findings import EXPIRED
+from vault_salesforce_sidecar.rotation.chores import LEFT, SESSIONS
+from vault_salesforce_sidecar.rotation.findings import EXPIRED, LOCKED
 from vault_salesforce_sidecar.rotation.foreign import KvFault
+from vault_salesforce_sidecar.rotation.holds import HELD, Held
 from vault_salesforce_sidecar.rotation.machine import REST, State
+from vault_salesforce_sidecar.rotation.parts import BY_APP
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN
+from vault_salesforce_sidecar.rotation.token_life import life_of
+from vault_salesforce_sidecar.salesforce import ways_in
+from vault_salesforce_sidecar.salesforce.login_history import Consumer
 
 RESET_PAGE = "As that user, open Settings, My Personal Information, Reset My Security Token, and press the button."
 
@@ -59,17 +66,23 @@ class Status:
     """How a role is; never a secret. Members that are not known are None.
 
     Attributes:
-        state: ok, due, rotating, awaiting, parked, drifted, stuck or unpublished.
+        state: ok, due, rotating, awaiting, parked, drifted, held, stuck or unpublished.
         since: Since when.
         reason: Why, as a sentence; empty where all is well.
         next_step: One command to paste, or one page of Salesforce's Setup; empty where nothing is to be done.
         version: The published KV version; 0: none.
         last_vault_rotation: When it was made.
         next_rotation: When the next scheduled one is due.
-        token_state: none, proven, unproven (our address is trusted) or awaited.
+        token_state: not_required, fresh, stale, unproven, survived or unknown.
+        token_since: Since when.
+        token_reason: Why, as a sentence.
         logins_left: How many logins may still fail before no more is made.
         budget_resets_at: None: a failed login counts until one succeeds, or the role is unlocked.
         rotation_id: The rotation in flight, or the last one.
+        password_expires: When the org lets the password expire.
+        way_in: How the password is proven: soap_login, oauth_password or record.
+        way_in_ends: When Salesforce closes that way.
+        stale_consumers: Who goes on failing to log in since the last rotation; None: nobody looked, or may.
     """
 
     state: str
@@ -80,9 +93,15 @@ class Status:
     last_vault_rotation: datetime | None
     next_rotation: datetime | None
     token_state: str
+    token_since: datetime | None
+    token_reason: str
     logins_left: int
     budget_resets_at: datetime | None
     rotation_id: str
+    password_expires: datetime | None = None
+    way_in: str | None = None
+    way_in_ends: datetime | None = None
+    stale_consumers: tuple[dict[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +117,12 @@ class Outlook:
         now: The time of day.
         mount: Path of the mount.
         kv_fault: What is wrong with the version in KV, as far as somebody looked.
+        hold: The brake that is on for its connection.
+        mailbox_fault: Why the mailbox cannot be read now, as far as somebody looked.
+        way_in: How the password is proven.
+        stale_consumers: Who goes on failing to log in; None: nobody looked, or may.
+        administered: The connection has an identity, which may unlock.
+        mendable: That identity may set this user's password, as far as the connection says.
     """
 
     name: str
@@ -108,6 +133,12 @@ class Outlook:
     now: datetime
     mount: str
     kv_fault: KvFault | None = None
+    hold: Held | None = None
+    mailbox_fault: str | None = None
+    way_in: str | None = None
+    stale_consumers: tuple[Consumer, ...] | None = None
+    administered: bool = False
+    mendable: bool = False
 
     def command(self, verb: str, *arguments: str) -> str:
         """A command line for this role."""
@@ -117,25 +148,40 @@ class Outlook:
 
 def status_of(record: JournalEntry, outlook: Outlook) -> Status:
     """The role's status."""
-    state, reason, next_step = _judged(record, outlook)
+    state, reason, next_step = _under_hold(*_renamed(*_judged(record, outlook), record, outlook), outlook)
+    token = life_of(record, outlook.role, trusted=outlook.trusted)
     return Status(
         state=state,
-        since=record.since,
+        since=outlook.hold.hold.since if outlook.hold and state == HELD else record.since,
         reason=reason,
         next_step=next_step,
         version=record.published_version,
         last_vault_rotation=record.last_rotation,
         next_rotation=outlook.next_rotation,
-        token_state=_token_state(record, outlook),
+        token_state=token.state.value,
+        token_since=token.since,
+        token_reason=token.reason,
         logins_left=logins_left(record.charges),
         budget_resets_at=None,
         rotation_id=record.rotation_id,
+        password_expires=record.password_expires,
+        way_in=outlook.way_in,
+        way_in_ends=ways_in.ENDS.get(outlook.way_in) if outlook.way_in else None,
+        stale_consumers=_told(outlook.stale_consumers),
     )
+
+
+def _told(consumers: tuple[Consumer, ...] | None) -> tuple[dict[str, Any], ...] | None:
+    if consumers is None:
+        return None
+    return tuple({name: jsonable(value) for name, value in vars(one).items()} for one in consumers)
 
 
 def sentence(record: JournalEntry) -> str:
     """Why the entry rests where it rests, with what the last fault said."""
     reason = _REASONS.get(record.reason, record.reason)
+    if record.mends:
+        reason = _RESETTING if record.resets else _MENDING.get(record.reason, reason)
     if record.reason == machine.NEITHER and record.fate == machine.Fate.DONE.name.lower():
         reason = _ACCEPTED_AND_REFUSED
     fault = f"{record.fault_cause} {record.fault_remedy}".strip()
@@ -155,6 +201,15 @@ _REASONS = {
     machine.CHANGE_REFUSED: "Salesforce refused the new password, the old one is live",
     machine.GIVEN_REFUSED: "what was handed in does not log in",
     machine.GIVEN_USELESS: "what was handed in does not log in",
+    HELD: "it was stopped before anything was changed",
+}
+_RESETTING = (
+    "an administrator's reset came to no end; if it took effect, nobody knows the password until it is repeated"
+)
+_MENDING = {
+    machine.CURRENT_REFUSED: "the temporary password of an administrator's reset does not log in",
+    machine.CHANGE_REFUSED: "Salesforce refused the administrator's new password, and which one is live nobody knows",
+    machine.DOOR_SHUT: "the administrator's repair could not go on",
 }
 # The old password was not tried: Salesforce had said that it was changed.
 _ACCEPTED_AND_REFUSED = "Salesforce took the new password, which does not log in; the user may be locked"
@@ -180,7 +235,8 @@ def _judged(record: JournalEntry, outlook: Outlook) -> tuple[str, str, str]:
         return "stuck", outlook.kv_fault.reason, outlook.kv_fault.next_step
     if not record.published_version:
         expired = record.fault_code == EXPIRED.code
-        rotatable = expired or not outlook.role.self_managed
+        unproven = outlook.role.self_login == BY_APP and bool(record.current_password)
+        rotatable = expired or not outlook.role.self_managed or unproven
         step = _way_out(record, outlook) if rotatable else outlook.command("resync", "password=-")
         reason = sentence(record) or "nothing has been published yet"
         return ("due" if expired else "unpublished"), _advised(reason, record, outlook), step
@@ -189,7 +245,43 @@ def _judged(record: JournalEntry, outlook: Outlook) -> tuple[str, str, str]:
         return "parked", f"due, but {outlook.gate}", outlook.command("rotate", "allow_security_token_wait=true")
     if state is State.WITHDRAWN and record.reason not in ("", machine.GIVEN_REFUSED):
         return "parked", _advised(sentence(record), record, outlook), _way_out(record, outlook)
-    return ("due" if due else "ok"), sentence(record) if record.reason else _begins_itself(due=due), ""
+    return ("due" if due else "ok"), *_besides(record, due=due)
+
+
+def _besides(record: JournalEntry, *, due: bool) -> tuple[str, str]:
+    """Reason and next step of a role whose password is published and live."""
+    if record.sessions.startswith(LEFT):
+        return f"The user's other sessions were not ended. {record.sessions.removeprefix(LEFT)}", _END_BY_HAND
+    if SESSIONS in record.owed:
+        return "the user's other sessions are still to be ended: it is tried again", ""
+    return sentence(record) if record.reason else _begins_itself(due=due), ""
+
+
+_END_BY_HAND = "In Setup, Session Management, remove the sessions of that user."
+
+
+def _renamed(state: str, reason: str, next_step: str, record: JournalEntry, outlook: Outlook) -> tuple[str, str, str]:
+    """The same of a user who has another name now: nothing else helps before the role has it too."""
+    name = record.renamed_to
+    if not name or state == "rotating" or name.lower() == outlook.role.username.lower():
+        return state, reason, next_step
+    told = f"The user was renamed in Salesforce, to {name}."
+    reason = reason if told in reason else f"{told} {reason}".strip()
+    return ("parked" if state in ("ok", "due") else state), reason, outlook.command("resync", f"username={quote(name)}")
+
+
+def _under_hold(state: str, reason: str, next_step: str, outlook: Outlook) -> tuple[str, str, str]:
+    """The same under a hold: what a person has to repair goes before it, and everything else waits for its end."""
+    if outlook.hold is None:
+        return state, reason, next_step
+    held = f"{outlook.hold.sentence[:1].upper()}{outlook.hold.sentence[1:]}."
+    if state in _GOES_ON:
+        return state, f"{reason} {held}".strip(), next_step
+    return HELD, f"{held} {reason}".strip(), outlook.hold.next_step(outlook.mount)
+
+
+# Repair is not held, and neither is what has left.
+_GOES_ON = frozenset({"rotating", "awaiting", "drifted", "stuck"})
 
 
 def _begins_itself(*, due: bool) -> str:
@@ -198,6 +290,8 @@ def _begins_itself(*, due: bool) -> str:
 
 def _advised(reason: str, record: JournalEntry, outlook: Outlook) -> str:
     """The reason with what a person has to see to in Salesforce before the next step can help."""
+    if outlook.mailbox_fault and (record.state == State.AWAITING_TOKEN or record.reason == FIRST_TOKEN):
+        reason = f"{reason} The mailbox cannot be read now: {outlook.mailbox_fault}."
     if _must_unlock(record, outlook):
         return f"{reason} {_SEE_THE_LOCK}"
     if record.reason == machine.TOKEN_MISSING:
@@ -220,10 +314,20 @@ _SEE_THE_USER = (
 )
 
 
+# Reasons for which a role is stuck whose live password the engine may not know, where its user changes their own.
+_UNKNOWN = frozenset({machine.CURRENT_REFUSED, machine.CHANGED_OUTSIDE, machine.NEITHER})
+
+
 def _way_out(record: JournalEntry, outlook: Outlook) -> str:
     """The one command that, once Salesforce lets the user in, comes to a published and live password."""
     if _must_unlock(record, outlook):
         return outlook.command("unlock")
+    if record.resets:
+        return outlook.command("resync", "try=reset")
+    if record.fault_code == LOCKED.code and outlook.administered:
+        return outlook.command("unlock")
+    if outlook.mendable and outlook.role.self_managed and record.reason in _UNKNOWN and record.state == State.STUCK:
+        return outlook.command("resync", "try=set")
     if record.reason == machine.CHANGED_OUTSIDE and outlook.role.self_managed:
         return outlook.command("resync", "password=-")
     # A new round with the same candidate is not asked whether its token may have to be waited for.
@@ -243,13 +347,3 @@ def _way_to_a_token(record: JournalEntry, outlook: Outlook) -> str:
 def _must_unlock(record: JournalEntry, outlook: Outlook) -> bool:
     """Whether nothing is tried any more before somebody says that the user is not locked."""
     return not logins_left(record.charges) and outlook.role.verify != "record"
-
-
-def _token_state(record: JournalEntry, outlook: Outlook) -> str:
-    if outlook.role.security_token_from == "none" and not record.wants_token:  # noqa: S105 - where tokens come from
-        return "none"
-    if outlook.trusted:
-        return "unproven"
-    if record.state == State.AWAITING_TOKEN or record.reason == FIRST_TOKEN:
-        return "awaited"
-    return "proven" if record.current_token and record.published_version else "none"

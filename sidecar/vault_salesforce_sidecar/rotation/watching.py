@@ -1,40 +1,36 @@
 """What a tick looks after: schedules, lapsed holders, mailboxes, chores owed, drift. It decides; jobs do the work."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import structlog
 
-from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import EngineError
-from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.mailbox.mail import MailboxUnavailable
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
-from vault_salesforce_sidecar.rotation.asking import Situation, with_token_tried
-from vault_salesforce_sidecar.rotation.beginning import Beginning, check_token_fits
-from vault_salesforce_sidecar.rotation.budget import logins_left
+from vault_salesforce_sidecar.rotation.beginning import Beginning
 from vault_salesforce_sidecar.rotation.carrying import Carrier
+from vault_salesforce_sidecar.rotation.hands import each
+from vault_salesforce_sidecar.rotation.index import Index, Indexing
 from vault_salesforce_sidecar.rotation.journal import forgotten
-from vault_salesforce_sidecar.rotation.machine import FREE, REST, Request, Secret, State
+from vault_salesforce_sidecar.rotation.machine import FREE, REST, State
+from vault_salesforce_sidecar.rotation.mailed import Mailed
+from vault_salesforce_sidecar.rotation.moving import Moving
 from vault_salesforce_sidecar.rotation.parts import Account, open_account
 from vault_salesforce_sidecar.rotation.roster import FIRST_TOKEN, Seen, forgets
-from vault_salesforce_sidecar.rotation.tokens import TOKEN, newest_token, old_token
-from vault_salesforce_sidecar.rotation.triggers import SCHEDULE
+from vault_salesforce_sidecar.rotation.scheduling import Scheduling
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
 
 log = structlog.get_logger(__name__)
 
+MOVE_SECONDS: Final = 60.0  # a move of a role to another account that takes longer has broken off
 SWEEP_SECONDS: Final = 15.0  # at least, between two sweeps over all roles
 SWEEP_AT_ONCE: Final = 20  # roles per tick
 OWN_SECONDS: Final = 2.0  # an entry of ours without a job: it may be about to get one
 OTHERS_SECONDS: Final = 2.0  # between two looks at an entry that another sidecar holds
-MAIL_SECONDS: Final = ((60, 1.0), (600, 5.0), (3600, 15.0))  # waited less than so long: look so often
-RARE_MAIL_SECONDS: Final = 60.0
-SCHEDULE_SECONDS: Final = 10.0  # before a schedule that could not begin is tried again
 _SWEEP = "\0sweep"
 
 
@@ -46,13 +42,16 @@ class Watching:
         self._parts, self._roster, self._jobs = carrier.parts, carrier.roster, carrier.jobs
         self._sweep: list[str] = []
         self._swept_at = float("-inf")
+        self._moving = Moving(carrier)
+        self._indexing = Indexing(Index(carrier.parts.engine_kv), carrier, self._hear)
+        self.mailed = Mailed(carrier, beginning)
+        self.saw: Callable[[JournalEntry], None] = lambda _: None  # told of every entry that a sweep reads
+        self.scheduling = Scheduling(carrier, beginning, self._offer)
 
     def load(self) -> None:
         """Read every role and entry, once, at start. Raises: KvUnavailable."""
-        for name in self._parts.roles.list():
-            self._read_role(name)
-        for username in self._carrier.journal.usernames():
-            self._note(username)
+        each(self._read_role, self._parts.roles.list())
+        each(self._note, self._carrier.journal.usernames())
         self._load_former()
         self._swept_at = self._parts.clock.monotonic()
 
@@ -71,17 +70,13 @@ class Watching:
 
     def tick(self) -> None:
         """Begin whatever is to be done now; returns at once."""
-        now = self._parts.clock.now()
-        self._roster.pass_windows(now)
-        for name in self._roster.due(now):
-            seen = self._seen_of(name)
-            if seen is not None and State(seen.record.state) in FREE:
-                self._offer(seen.record, partial(self._scheduled, name, seen))
+        self.scheduling.tick()
         for seen in self._roster.busy():
             work = self._care(seen)
             if work is not None:
                 self._offer(seen.record, work)
         self._sweep_some()
+        self._indexing.tick()
 
     def _load_former(self) -> None:
         """Deleted roles go on counting, and the plugin holds their last version too."""
@@ -97,14 +92,16 @@ class Watching:
         Each moment with a new password and no proof is one in which somebody who still has the old one may lock the
         user.
         """
+        self.scheduling.note_limit(account.role.config, stored.record)
         self._quietly(account.name, partial(self._beginning.queued, account, stored))
         if stored.record.state == State.AWAITING_TOKEN and account.mailbox is not None:
-            self._quietly(account.name, partial(self._mail, stored.record))
+            self._quietly(account.name, partial(self.mailed.look, stored.record))
 
-    def _offer(self, record: JournalEntry, work: Callable[[], None]) -> None:
+    def _offer(self, record: JournalEntry, work: Callable[[], None]) -> bool:
         account = record.username.lower()
-        if not self._carrier.rests(account):
-            self._jobs.offer(account, lambda: self._quietly(record.role, work))
+        if self._carrier.rests(account):
+            return False
+        return self._jobs.offer(account, lambda: self._quietly(record.role, work))
 
     def _quietly(self, role: str, work: Callable[[], None]) -> None:
         try:
@@ -126,17 +123,16 @@ class Watching:
             if age >= (OWN_SECONDS if ours else record.hold_seconds):
                 return partial(self._take_over, username)
             return None if ours else partial(self._look_again, username)
+        if record.moving_to or record.moved_from:
+            lasts = self._parts.clock.monotonic() - seen.since
+            return partial(self._moving.mend, username) if lasts >= MOVE_SECONDS else None
         if record.owed:
             return partial(self._owed, username)
         if state is State.AWAITING_TOKEN or record.reason == FIRST_TOKEN:
-            return partial(self._mail, record)
+            return partial(self.mailed.look, record) if self.mailed.is_due(record) else None
         if record.queued and state in FREE:
             return partial(self._queued, record)
         return None
-
-    def _scheduled(self, name: str, seen: Seen) -> None:
-        if not self._beginning.trigger(name, SCHEDULE, seen.record.published_version, None):
-            self._carrier.leave_alone(seen.record.username.lower(), SCHEDULE_SECONDS)
 
     def _take_over(self, username: str) -> None:
         """Take over, if the entry has not moved since it was seen to be as it is."""
@@ -161,59 +157,6 @@ class Watching:
         if stored is not None:
             self._beginning.queued(open_account(self._parts, record.role), stored)
 
-    def _mail(self, record: JournalEntry) -> None:
-        """Try the newest mailed token, or after a long time without mail the old one, each once."""
-        self._carrier.leave_alone(record.username.lower(), self._mail_seconds(record))
-        account = open_account(self._parts, record.role, checked=False)  # what has left is finished
-        mailed = newest_token(account, record)
-        if mailed is not None:
-            self._hand_in(account, record, mailed.token, mailed=True)
-            return
-        old = old_token(record, self._parts.clock.now()) if record.state == State.AWAITING_TOKEN else None
-        if old is not None:
-            self._hand_in(account, record, old, mailed=False)
-
-    def _hand_in(self, account: Account, known: JournalEntry, token: SecretStr, *, mailed: bool) -> None:
-        def change(situation: Situation, record: JournalEntry) -> JournalEntry:
-            if situation.entry.state in FREE:  # no rotation waits for it: it is one of its own
-                record = self._beginning.anew(situation, record, Caller(display_name="mailbox"), TOKEN)
-            return with_token_tried(record, token, mailed=mailed)
-
-        def allow(situation: Situation) -> None:
-            if situation.record.state != known.state or situation.record.rotation_id != known.rotation_id:
-                raise Conflict(known.username)
-            check_token_fits(situation, self._carrier.mount)
-            self._beginning.check_budget(situation)
-
-        run = self._carrier.desk.ask(account, Request.TOKEN, Secret(SecretStr(""), token), change, allow)
-        self._carrier.carry(run)
-
-    def _look_for_reset(self, known: JournalEntry) -> None:
-        """Somebody may reset the token of a role at rest: the mail that says so makes a new version."""
-        account = open_account(self._parts, known.role, checked=False)
-        if account.mailbox is None or account.trusted:
-            return
-        if known.mailbox_mark is None:
-            self._mark_mailbox(account, account.mailbox.mark())
-            return
-        mailed = newest_token(account, known)
-        # Who sent it is not proven: the last login is left to those who ask for one.
-        if mailed is not None and logins_left(known.charges) > 1:
-            self._hand_in(account, known, mailed.token, mailed=True)
-
-    def _mark_mailbox(self, account: Account, mark: str) -> None:
-        def change(situation: Situation) -> JournalEntry | None:
-            free = situation.entry.state in FREE and situation.record.mailbox_mark is None
-            return replace(situation.record, mailbox_mark=mark) if free else None
-
-        stored = self._carrier.desk.edit(account, change)
-        if stored is not None:
-            self._roster.note(stored)
-
-    def _mail_seconds(self, record: JournalEntry) -> float:
-        waited = (self._parts.clock.now() - record.since).total_seconds() if record.since else 0
-        return next((pause for limit, pause in MAIL_SECONDS if waited < limit), RARE_MAIL_SECONDS)
-
     def _sweep_some(self) -> None:
         """See what other sidecars did: some roles per tick, all of them in turn."""
         now = self._parts.clock.monotonic()
@@ -236,10 +179,17 @@ class Watching:
             stored = self._note(role.username) if role else None
             if stored is None:
                 continue
+            self.saw(stored.record)
             self._forget_in_time(stored.record)
             by_mail = role is not None and role.security_token_from == "mailbox"  # noqa: S105 - where tokens come from
             if by_mail and _is_published_at_rest(stored.record):
-                self._offer(stored.record, partial(self._look_for_reset, stored.record))
+                self._offer(stored.record, partial(self.mailed.look_for_reset, stored.record))
+
+    def _hear(self, account: str, role: str) -> None:
+        """Another sidecar wrote this account's entry."""
+        if self._roster.role(role) is None:
+            self._read_role(role)
+        self._note(account)
 
     def _forget_in_time(self, record: JournalEntry) -> None:
         if forgets(record, self._parts.clock.now()):

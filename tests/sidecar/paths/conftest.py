@@ -19,6 +19,8 @@ from vault_salesforce_sidecar.claims import Claims
 from vault_salesforce_sidecar.clock import SystemClock
 from vault_salesforce_sidecar.engine import Engine
 from vault_salesforce_sidecar.paths import PATHS
+from vault_salesforce_sidecar.rotation.holds import Holds
+from vault_salesforce_sidecar.rotation.organizations import Organizations
 from vault_salesforce_sidecar.store import Store
 
 
@@ -36,10 +38,12 @@ class View:
 class Rotations:
     """Notes what it is asked."""
 
-    def __init__(self):
+    def __init__(self, kv, clock):
         self.asked = []
         self.known = {}
         self.refusal = None
+        self.holds = Holds(kv, clock)
+        self.organizations = Organizations(kv, self.holds, clock)
 
     def rotate(self, role, caller, **options):
         self.asked.append(("rotate", role, options))
@@ -50,6 +54,7 @@ class Rotations:
 
     def unlock(self, role, caller, username):
         self.asked.append(("unlock", role, caller.display_name, username))
+        return ("locks are not visible",) if username is None else ()
 
     def status(self, role):
         if role not in self.known:
@@ -82,8 +87,8 @@ class HandedIn:
         self.roles.put(name, role, known.version)
         return ()
 
-    def security_token(self, role, token, caller, wait):
-        self.asked.append(("security_token", role, token))
+    def security_token(self, role, token, caller, wait, mail):
+        self.asked.append(("security_token", role, token or mail))
         return View(wait)
 
     def resync(self, role, caller, **given):
@@ -91,19 +96,32 @@ class HandedIn:
         return View(given["wait"])
 
 
+class Mending:
+    """Repairs what it is asked to."""
+
+    def __init__(self):
+        self.asked = []
+
+    def mend(self, role, caller, how, wait):
+        self.asked.append((role, caller.display_name, how, wait))
+        return View(wait)
+
+
 class FakeEngine:
     """The parts of an engine that paths ask for."""
 
-    user_of, open_mailbox, _holds = Engine.user_of, Engine.open_mailbox, Engine._holds
+    user_of, check_mailbox, _holds = Engine.user_of, Engine.check_mailbox, Engine._holds
 
     def __init__(self, kv, mailbox_root):
+        self.kv = kv
         self.clock = SystemClock()
         self.settings = SimpleNamespace(mailbox_root=mailbox_root)
         self.connections = Store(kv, "config", dump=to_stored, load=partial(from_stored, Config))
         self.roles = Store(kv, "static-roles", dump=to_stored, load=partial(from_stored, StaticRole))
         self.claims = Claims(kv, self.clock, self._holds)
-        self.rotations = Rotations()
+        self.rotations = Rotations(kv, self.clock)
         self.handed_in = HandedIn(self.roles)
+        self.mending = Mending()
         self.places = 1
         self.router = Router(PATHS)
 

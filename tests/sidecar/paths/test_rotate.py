@@ -2,7 +2,7 @@
 
 import pytest
 
-from vault_plugin_sdk.logical.errors import OperatorError
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 
 
 def test_a_rotation_is_asked_for_with_all_that_was_given(engine):
@@ -10,7 +10,16 @@ def test_a_rotation_is_asked_for_with_all_that_was_given(engine):
     answer = engine.ask("update", "rotate/crm", rotation_id="abc", **given)
     assert answer.data == {"seen": 2}
     expected = {"expected_version": 3, "wait": 2, "allow_security_token_wait": True, "force": True}
+    expected |= {"end_sessions": False}
     assert engine.rotations.asked == [("rotate", "crm", {"rotation_id": "abc"} | expected)]
+
+
+def test_the_end_of_sessions_is_asked_for_too_but_not_by_who_only_watches(engine):
+    engine.ask("update", "rotate/crm", end_sessions="true")
+    assert engine.rotations.asked[-1][2]["end_sessions"] is True
+    with pytest.raises(CallerError, match="only watches"):
+        engine.ask("update", "rotate/crm", rotation_id="abc", end_sessions=True)
+    assert len(engine.rotations.asked) == 1
 
 
 def test_without_a_word_it_waits_ten_seconds(engine):

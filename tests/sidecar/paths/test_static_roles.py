@@ -70,6 +70,13 @@ def test_roles_are_listed_with_their_states_but_no_deleted_ones(engine, crm):
         ({"rotation_period": "59s"}, 400, "rotation_period must be at least 60"),
         ({"rotation_schedule": "every day"}, 400, "not a cron expression"),
         ({"rotation_window": "1h"}, 400, "rotation_window needs a rotation_schedule"),
+        ({"rotation_time_zone": "Asia/Tokyo"}, 400, "rotation_time_zone needs a rotation_schedule"),
+        ({"rotation_schedule": "0 3 30 2 *"}, 400, "rotation_schedule never comes"),
+        (
+            {"rotation_schedule": "0 3 * * *", "rotation_time_zone": "europe/berlin"},
+            400,
+            "did you mean Europe/Berlin",
+        ),
         ({"ttl": "2h", "max_ttl": "1h"}, 400, "ttl must not be longer"),
         ({"security_token_from": "mailbox"}, 400, "needs the mailbox of config/org"),
         ({"self_managed": False}, 409, "needs an identity"),
@@ -147,9 +154,13 @@ def test_a_deleted_roles_name_and_account_are_free(engine, crm):
 
 def test_a_period_gives_way_to_a_schedule_and_a_schedule_to_a_period(engine, org):
     create(engine, rotation_period="24h")
-    engine.ask("update", "static-roles/erp", rotation_schedule="0 3 * * *", rotation_window="1h")
+    zone = "Asia/Tokyo"
+    engine.ask(
+        "update", "static-roles/erp", rotation_schedule="0 3 * * *", rotation_window="1h", rotation_time_zone=zone
+    )
     role = engine.roles.get("erp").record
     assert (role.rotation_period, role.rotation_schedule, role.rotation_window) == (None, "0 3 * * *", 3600)
     engine.ask("update", "static-roles/erp", rotation_period="12h")
     role = engine.roles.get("erp").record
     assert (role.rotation_period, role.rotation_schedule, role.rotation_window) == (43_200, "", None)
+    assert role.rotation_time_zone == "UTC"

@@ -16,6 +16,10 @@ ORGS = [
     ),
     Org(self_managed=False, token="trusted", limit=5, history=False),
     Org(self_managed=True, token="trusted", limit=5, plugin=True),
+    Org(self_managed=True, token="trusted", limit=5, app=True),
+    Org(self_managed=True, token="needed", limit=3, app=True),
+    Org(self_managed=True, token="trusted", limit=5, admin=True),
+    Org(self_managed=True, token="needed", limit=5, app=True, admin=True),
 ]
 NINTH = "9 one crash or lost message needs no operator, and at most 3 logins"
 
@@ -48,7 +52,9 @@ def broken_promises(physics: Physics, w: World):
     e, org = w.entry, physics.org
     if w.broken:
         yield w.broken
-    if w.live not in known(w) and (w.live != "H" or (w.proof and w.proof.password == "H")):  # a human's, once known
+    humans = w.live == "H" and not (w.proof and w.proof.password == "H")  # until somebody told it
+    unheard = w.live.startswith("T") and w.live not in w.heard  # a temporary one is nobody's until its answer came
+    if w.live not in known(w) and not humans and not unheard:
         yield "1 the live password is known"
     if e.state not in REST and run_out(physics, w) is None:
         yield "4 it comes to rest"

@@ -24,6 +24,7 @@ from vault_salesforce_sidecar.rotation.machine import (
     Put,
     ReadRecord,
     Request,
+    Reset,
     Secret,
     State,
 )
@@ -38,6 +39,8 @@ class Org(NamedTuple):
     history: bool = True  # a password used before is refused ("invalid repeated password")
     plugin: bool = False  # follow the plugin's copy too
     calm: bool = False  # nothing but crashes and lost messages
+    app: bool = False  # sessions of the user are to be had without their password
+    admin: bool = False  # an administrator may set, or reset, what the user otherwise changes
 
 
 class World(NamedTuple):
@@ -58,6 +61,8 @@ class World(NamedTuple):
     drift: bool = False  # and against the value at the last proof
     proof: Secret | None = None  # what was last taken as proven
     rotations: int = 0
+    resets: int = 0  # so many temporary passwords were made
+    heard: frozenset = frozenset()  # of these, the ones whose answer came
     faults: int = 0  # how many more may happen
     asks: int = 0
     broken: str = ""  # a promise broken by the step that led here
@@ -135,8 +140,12 @@ class Physics:
                 return self.failed(w, by_us=True, seen=seen), Event.TOKEN_NEEDED if tokenless else Event.REFUSED, True
             case ReadRecord():
                 return w, Event.REFUSED if w.moved else Event.DONE, False
+            case Reset():
+                reset = changed(w, f"T{w.resets}")._replace(resets=w.resets + 1, fails=0, unseen=0)
+                return reset, Event.DONE, False
             case Change(old, _) if old not in (None, w.live):  # INVALID_OLD_PASSWORD: may count, so it does
-                return self.failed(w, by_us=True, seen=seen), Event.REFUSED, True
+                told = Event.OLD_REFUSED if org.app else Event.REFUSED
+                return self.failed(w, by_us=True, seen=seen), told, True
             case Change(_, new) if new == w.live or (org.history and new in w.used):  # invalid repeated password
                 return w, Event.REFUSED, False
             case Change(_, new):
@@ -164,7 +173,7 @@ class Physics:
         versions = w.versions | {secret.password}
         return w._replace(kv=secret, version=w.version + 1, ours=True, broken=broken, versions=versions)
 
-    def record(self, w: World, call, event: Event, *, counts: bool = False) -> World:
+    def record(self, w: World, call, event: Event, *, counts: bool = False) -> World:  # noqa: C901 - one case per call
         """The holder writes the outcome into the entry, in one write: the attempt budget and the next state."""
         e, charges, rules = w.entry, w.entry.charges, self.rules
         match call, event:
@@ -174,10 +183,16 @@ class Physics:
                 charges -= rules.charge_first
             case LogIn(), (Event.REFUSED | Event.TOKEN_NEEDED) if not rules.charge_first:
                 charges += 1
+            case Change(), (Event.DONE | Event.REFUSED) if self.judges(call):
+                charges -= rules.charge_first
+            case Change(), Event.OLD_REFUSED if not rules.charge_first:
+                charges += 1
             case Change(), Event.REFUSED if counts:
                 charges += 1
+        if isinstance(call, Reset) and event is Event.DONE:
+            e, w = e._replace(current=Secret(w.live)), w._replace(heard=w.heard | {w.live})
         after = rules.step(e._replace(charges=charges), event)
-        if event is Event.DONE and e.state is State.CHECKING:
+        if event is Event.DONE and e.state is State.CHECKING and not e.resets:
             if not e.marked:
                 w = w._replace(moved=False, drift=w.drift and rules.mark_twice)
             if isinstance(call, LogIn):
@@ -187,16 +202,20 @@ class Physics:
             w = w._replace(proof=after.given or after.candidate, drift=False)
         return w._replace(entry=after, session=w.session and after.state not in REST)
 
+    def judges(self, call) -> bool:
+        """Whether this change is the first to tell if `current` is live: it counts as a login does."""
+        return self.org.app and isinstance(call, Change) and call.old is not None
+
     def act(self, w: World):  # noqa: C901, PLR0912 - every way in which one call can go
         """Every way in which the holder's next call can go: (what happened, world)."""
         e, org, rules = w.entry, self.org, self.rules
         if e.state in REST:
             return
-        call = machine.command(e, org.self_managed, w.session or not org.self_managed)
+        call = machine.command(e, org.self_managed, w.session or org.app or not org.self_managed)
         name = f"{e.state.name}: {say(call)}"
         if isinstance(call, ReadRecord) and not e.marked:
             w = w._replace(moved=False)
-        if isinstance(call, LogIn):
+        if isinstance(call, LogIn) or self.judges(call):
             if not may_log_in(e.charges, org.limit, rules.reserve):
                 yield f"{name}: not made, no attempts left", self.record(w, None, Event.NO_BUDGET)
                 return
@@ -222,7 +241,7 @@ class Physics:
         if isinstance(call, Put) and event is Event.DONE and not rules.close_by_cas:
             sleeper = unsaid_killed._replace(late=(*w.late, Delete()))
             yield f"{name}: holder sleeps before it deletes the journal", self.record(sleeper, call, Event.RESUMED)
-        if isinstance(call, Change):
+        if isinstance(call, (Change, Reset)):
             yield f"{name}: took effect, reply lost", self.record(unsaid, call, Event.LOST)
             late = asleep._replace(session=w.session)
             yield f"{name}: no reply, lands late or never", self.record(late, call, Event.LOST)
@@ -255,7 +274,7 @@ class Physics:
         if e.state is State.AWAITING_TOKEN and w.generation and e.candidate.token != w.generation:
             mailed = rules.ask(e, Request.TOKEN, Secret("", w.generation), kv)
             yield "the newest token mail", w._replace(entry=mailed)
-        if not org.self_managed and e.state in FREE and w.drift:
+        if (org.app or org.admin or not org.self_managed) and e.state in FREE and w.drift:
             yield "the record is seen to have moved", w._replace(entry=rules.ask(e, Request.DRIFT, None, kv))
         if org.plugin and w.ours and w.plugin < w.version and rules.push_until_equal:
             yield "push", self.apply(w, Push(w.version))[0]
@@ -297,5 +316,9 @@ class Physics:
             yield from asked("a wrong token handed in", Request.TOKEN, Secret("", -1))
         if w.fails or e.charges:
             yield from asked("unlock", Request.UNLOCK, fails=0, unseen=0)
+        if self.org.admin:
+            fresh = Secret(f"S{w.asks}")
+            yield from asked("an administrator sets it", Request.SET, fresh)
+            yield from asked("an administrator resets it", Request.RESET, fresh)
         version = w.version + self.rules.delete_moves_version
         yield from asked("delete the role", Request.DELETE, session=False, version=version)

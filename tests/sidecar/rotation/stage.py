@@ -1,5 +1,6 @@
 """One deployment in memory: KV, an org, a plugin that is pushed to, and as many sidecars as a test starts."""
 
+from dataclasses import replace
 from typing import Any
 
 from fake_org import MemoryMailbox, ScriptedOrg
@@ -18,13 +19,23 @@ from vault_salesforce_sidecar.store import Store
 class Stage:
     """A deployment whose one Salesforce user is `CRM`."""
 
-    def __init__(self, *, self_managed: bool = True, token_from: str = "none", untrusted: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        self_managed: bool = True,
+        token_from: str = "none",
+        untrusted: bool = False,
+        by_app: bool = False,
+        admin: bool = False,
+        **role: Any,
+    ) -> None:
         self.accidents = Accidents()
         self.clock = ManualClock()
         self.engine_kv = MemoryKv("engine", self.accidents, self.clock)
         self.creds_kv = MemoryKv("creds", self.accidents, self.clock)
         self.mailbox = MemoryMailbox()
         self.org = ScriptedOrg(self.accidents, self.mailbox)
+        self.org.now = self.clock.now
         self.person = self.org.add(CRM, "Old-password-1", untrusted=untrusted)
         self.pushed: dict[str, Any] = {}
         self.plugin_away = False
@@ -36,7 +47,10 @@ class Stage:
             mailbox="maildir:acme" if token_from == "mailbox" else "",
             sidecar_address="untrusted",
         )
-        if not self_managed:
+        if by_app:
+            self.org.apps.add(CRM)
+            self.config = replace(self.config, client_id="app", private_key=SecretStr("key"))
+        if admin or not self_managed:
             self.org.become_admin()
             self.config = from_stored(
                 Config,
@@ -44,7 +58,13 @@ class Stage:
                 | {"auth_method": "password", "username": "admin@acme.example", "admin_may_rotate": ["*@acme.example"]},
             )
         self.role = StaticRole(
-            config="demo", username=CRM, self_managed=self_managed, security_token_from=token_from, rotation_period=3600
+            config="demo",
+            username=CRM,
+            self_managed=self_managed,
+            self_login="jwt_bearer" if by_app else "password",
+            security_token_from=token_from,
+            rotation_period=3600,
+            **role,
         )
         self.roles = Store(
             self.engine_kv, "static-roles", dump=to_stored, load=lambda data: from_stored(StaticRole, data)

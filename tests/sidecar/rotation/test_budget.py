@@ -2,7 +2,7 @@
 
 import pytest
 
-from vault_salesforce_sidecar.rotation.budget import known_charges, logins_left, may_log_in
+from vault_salesforce_sidecar.rotation.budget import known_charges, limit_of, logins_left, may_log_in, unforgiven
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,16 @@ def test_what_is_left_agrees_with_what_may_be_done(charges):
 def test_the_orgs_counter_takes_the_place_of_ours_where_it_can_be_read():
     assert known_charges(3, None) == 3
     assert known_charges(3, 0) == 0
+
+
+@pytest.mark.parametrize(("told", "limit"), [(None, 5), (3, 3), (5, 5), (10, 5)])
+def test_a_stricter_policy_counts_and_a_laxer_one_is_not_relied_on(told, limit):
+    assert limit_of(told) == limit
+
+
+@pytest.mark.parametrize(
+    ("failed", "forgiven", "left"),
+    [(None, 2, None), (3, 0, 3), (3, 3, 0), (4, 3, 1), (1, 3, 1)],  # the last began anew since
+)
+def test_what_somebody_has_looked_into_counts_no_more(failed, forgiven, left):
+    assert unforgiven(failed, forgiven) == left

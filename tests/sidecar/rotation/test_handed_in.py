@@ -177,7 +177,7 @@ def test_a_token_that_comes_by_mail_may_be_left_out():
     assert stage.published["version"] == 1
     assert stage.entry["token_seen"]
     assert stage.mailbox.deleted
-    assert rotations.status("crm").token_state == "proven"
+    assert rotations.status("crm").token_state == "fresh"
 
 
 def test_from_a_trusted_address_no_token_is_published():
@@ -199,8 +199,9 @@ def test_secrets_that_tools_send_again_are_ignored_and_others_refused():
     rotations.rotate("crm", CALLER, wait=10)
     changed = replace(stage.role, rotation_period=7200, ttl=60)
     known = stage.roles.get("crm")
-    (warning,) = handed_in.update("crm", known, changed, SecretStr("Old-password-1"), None)
+    warning, told = handed_in.update("crm", known, changed, SecretStr("Old-password-1"), None)
     assert "ignored" in warning
+    assert told.startswith("the schedule changed, and nothing was rotated")
     assert stage.roles.get("crm").record == changed
     assert stage.pushed["crm"].ttl == 60
     assert handed_in.update("crm", stage.roles.get("crm"), changed, SecretStr(stage.person.password), None)
@@ -293,7 +294,7 @@ def test_a_token_handed_in_ends_a_rotation_that_waits_for_it():
     view = rotations.rotate("crm", CALLER, wait=10, allow_security_token_wait=True)
     assert view.state == "awaiting"
     status = rotations.status("crm")
-    assert (status.state, status.token_state) == ("awaiting", "awaited")
+    assert (status.state, status.token_state) == ("awaiting", "stale")
     assert status.next_step == "vault write sf/security-token/crm security_token=-"
     assert rotations.changing() == ("crm",)
     handed_in = HandedIn(rotations)

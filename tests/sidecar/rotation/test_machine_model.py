@@ -21,12 +21,17 @@ from vault_salesforce_sidecar.rotation.machine import (
 def name_of(org: Org) -> str:
     words = ["self" if org.self_managed else "admin", org.token, f"limit{org.limit}"]
     return "-".join(
-        [*words, *(name for name in ("plugin",) if getattr(org, name)), *(() if org.history else ("again",))]
+        [
+            *words,
+            *(name for name in ("plugin", "app", "admin") if getattr(org, name)),
+            *(() if org.history else ("again",)),
+        ]
     )
 
 
 # How many worlds there are to be seen in each org: another number is another table.
 WORLDS = (14_874, 29_897, 45_034, 20_400, 14_804, 31_102, 41_300, 52_907, 19_417, 44_571)
+WORLDS += (20_317, 24_490, 38_350, 76_998)
 
 
 @pytest.mark.parametrize(("org", "worlds"), list(zip(ORGS, WORLDS, strict=True)), ids=list(map(name_of, ORGS)))
@@ -82,10 +87,21 @@ def refusal_stays_certain(e, request, secret, kv):
     return e2._replace(fate=e.fate) if request is Request.ROTATE and e2 and e.candidate else e2
 
 
+def mends_like_any_other(e, request, secret, kv):
+    e2 = ask(e, request, secret, kv)
+    return e2._replace(mends=False) if e2 and request in (Request.SET, Request.RESET) else e2
+
+
+def repair_forgets(e, request, secret, kv):
+    e2 = ask(e, request, secret, kv)
+    return e2._replace(kept=frozenset()) if e2 and request in (Request.SET, Request.RESET) else e2
+
+
 SETTLED = Entry(State.SETTLED, Secret("O"), 0)
 SELF = Org(self_managed=True, token="trusted", limit=3)
 ADMIN = Org(self_managed=False, token="trusted", limit=5)
 TOKEN = Org(self_managed=False, token="needed", limit=5)
+MENDED = Org(self_managed=True, token="trusted", limit=5, admin=True)
 PLUGIN = Org(self_managed=True, token="trusted", limit=5, plugin=True)
 UNPOLICED = -99
 REMOVED = {
@@ -95,6 +111,8 @@ REMOVED = {
     "the entry is closed by check-and-set": (ADMIN, Rules(close_by_cas=False), 1, 1, "1"),
     "the entry's numbers go on": (ADMIN, Rules(numbers_go_on=False), 1, 1, "1"),
     "earlier passwords are kept": (ADMIN._replace(history=False), Rules(step=nothing_kept), 2, 2, "1"),
+    "a repair is never as if it had not begun": (MENDED, Rules(ask=mends_like_any_other), 2, 2, "1"),
+    "a repair keeps what was there before": (MENDED, Rules(ask=repair_forgets), 2, 2, "1"),
     "deleting a role keeps its secrets": (ADMIN, Rules(ask=delete_forgets), 2, 2, "1"),
     "deleting a role moves its KV version on": (ADMIN, Rules(delete_moves_version=False), 2, 2, "2"),
     "only a login proves": (ADMIN, Rules(step=record_proves), 2, 2, "5"),

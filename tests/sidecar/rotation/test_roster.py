@@ -46,7 +46,7 @@ def test_an_older_version_changes_nothing():
 def test_a_role_is_due_once_both_its_schedule_and_its_entry_are_known():
     clock, known = roster()
     known.know_role("crm", ROLE)
-    clock.seconds = 61
+    clock.seconds = 63
     assert known.due(clock.now()) == []
     known.note(Stored(ENTRY, 5))
     assert known.due(clock.now()) == ["crm"]

@@ -100,7 +100,7 @@ def test_a_new_password_that_the_policy_refuses_is_withdrawn_and_the_old_one_sta
     script(stage, change=[NEW_PASSWORD])
     view = rotate(stage, rotations)
     assert (view.done, view.state) == (False, "parked")
-    assert "INVALID_NEW_PASSWORD is the cause." in view.warning
+    assert "most likely the org allows one change in 24 hours" in view.warning
     assert stage.is_live
     assert stage.entry["state"] == "withdrawn"
     assert "candidate_password" not in stage.entry
@@ -203,6 +203,8 @@ def test_a_rotation_without_any_attempt_left_is_ended_by_the_one_printed_step():
     rotations = stage.enrolled()
     stage.org.shows_locks = False
     script(stage, log_in=[lambda: None, "lost", "lost", "lost"])
+    assert not rotate(stage, rotations).done
+    assert (stage.entry["state"], stage.entry["fault_code"]) == ("stuck", "enough_logins")
     assert not rotate(stage, rotations).done
     assert stage.entry["state"] == "stuck"
     assert rotations.status("crm").logins_left == 0

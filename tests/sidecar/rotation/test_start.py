@@ -80,7 +80,7 @@ def test_a_role_that_might_be_left_without_a_token_is_rotated_only_on_demand(sou
         rotations.rotate("crm", CALLER)
     assert refused.value.status == 409
     assert "allow_security_token_wait=true" in refused.value.sentence
-    stage.clock.seconds += 3600
+    stage.clock.seconds += 3750
     assert not rotations.request("crm", "lease", 1)
     status = rotations.status("crm")
     assert status.state == "parked"

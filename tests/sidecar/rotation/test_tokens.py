@@ -16,8 +16,10 @@ ENTRY = fresh("a@acme.example", "crm")
     ("source", "trusted", "mailbox", "seen", "why"),
     [
         ("none", False, False, False, None),
+        ("none", True, False, False, None),
         ("manual", False, True, True, "handed in"),
-        ("manual", True, False, False, None),
+        ("manual", True, False, False, "no login from it proves"),
+        ("mailbox", True, True, True, "no login from it proves"),
         ("mailbox", False, True, True, None),
         ("mailbox", False, True, False, "no mail"),
         ("mailbox", False, False, True, "no mailbox"),

@@ -1,17 +1,20 @@
 """What an unlock changes besides the count, and what it leaves behind: who did it, and why a role is well again."""
 
 from collections import deque
+from dataclasses import replace
 
 import pytest
-from fake_org import NEW_PASSWORD
-from fakes import CALLER, CRM
+from fake_org import NEW_PASSWORD, fault
+from fakes import CALLER, CRM, JOURNAL
 from stage import Stage
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_plugin_sdk.logical.errors import CallerError, OperatorError
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
 from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
+from vault_salesforce_sidecar.salesforce.interface import Verdict
 
+FORBIDDEN = fault("INSUFFICIENT_ACCESS", Verdict.BLOCKED)
 WATCH = Caller(request_id="req-2", display_name="night-watch", entity_id="ent-2", accessor="acc-2")
 
 
@@ -90,8 +93,9 @@ def test_unlock_clears_the_charges_and_lets_a_stuck_rotation_go_on():
     stage = Stage()
     rotations = stage.enrolled()
     stage.org.script["log_in"] = deque([lambda: None, "lost", "lost", "lost"])
-    rotations.rotate("crm", CALLER)
-    assert (stage.entry["state"], stage.entry["charges"]) == ("stuck", 3)
+    for charges in (2, 3):
+        rotations.rotate("crm", CALLER)
+        assert (stage.entry["state"], stage.entry["charges"]) == ("stuck", charges)
     rotations.unlock("crm", CALLER)
     assert (stage.entry["state"], stage.entry["charges"]) == ("settled", 0)
     assert stage.is_live
@@ -120,3 +124,84 @@ def test_unlock_of_a_role_that_is_well_begins_nothing_and_of_one_in_hand_is_refu
     stage.org.script["change"] = deque([unlock])
     rotations.rotate("crm", CALLER)
     assert refusals == [409]
+
+
+def locked_under_an_identity():
+    """A role whose user is locked and has no login left, on a connection with an identity."""
+    stage = Stage(admin=True)
+    rotations = stage.enrolled()
+    stage.connections.put("demo", replace(stage.config, auth_method="password", username="admin@acme.example"), 1)
+    stage.engine_kv.newest(JOURNAL)["charges"] = 3
+    stage.person.fails = stage.person.limit
+    return stage, rotations
+
+
+def test_an_identity_that_sees_the_lock_clears_it_before_the_charges():
+    stage, rotations = locked_under_an_identity()
+    stage.org.script["unlock"] = deque([lambda: charges.append(stage.entry["charges"])])
+    charges = []
+    assert rotations.unlock("crm", WATCH) == ()
+    assert charges == [3]
+    assert (stage.person.fails, stage.entry["charges"]) == (0, 0)
+    assert rotations.rotate("crm", CALLER, wait=10).done
+
+
+def test_an_unlock_that_salesforce_refuses_is_told_by_name_and_changes_nothing():
+    stage, rotations = locked_under_an_identity()
+    stage.org.script["unlock"] = deque([FORBIDDEN])
+    with pytest.raises(OperatorError, match="nothing was changed: INSUFFICIENT_ACCESS") as refused:
+        rotations.unlock("crm", WATCH)
+    assert (refused.value.status, refused.value.code) == (424, FORBIDDEN.code)
+    assert (stage.person.locked, stage.entry["charges"]) == (True, 3)
+    assert [row.cause for row in rotations.history("crm")] == ["create"]
+
+
+def test_an_unlock_without_an_answer_counts_nothing_anew():
+    stage, rotations = locked_under_an_identity()
+    stage.org.script["unlock"] = deque(["lost"])
+    with pytest.raises(TransientError):
+        rotations.unlock("crm", WATCH)
+    assert stage.entry["charges"] == 3
+    assert rotations.unlock("crm", WATCH) == ()
+    assert stage.entry["charges"] == 0
+
+
+def test_an_identity_that_sees_no_locks_leaves_it_to_the_operators_word():
+    stage, rotations = locked_under_an_identity()
+    stage.org.shows_locks = False
+    (warning,) = rotations.unlock("crm", WATCH)
+    assert "needs Manage Users" in warning
+    assert (stage.person.locked, stage.entry["charges"]) == (True, 0)
+    assert "org: unlock" not in stage.accidents.names
+
+
+def test_a_user_who_is_not_locked_is_not_unlocked():
+    stage, rotations = locked_under_an_identity()
+    stage.person.fails = 0
+    rotations.unlock("crm", WATCH)
+    assert "org: unlock" not in stage.accidents.names
+    assert stage.entry["charges"] == 0
+
+
+def test_a_rotation_in_hand_is_refused_before_the_org_is_asked():
+    stage, rotations = locked_under_an_identity()
+    stage.engine_kv.newest(JOURNAL)["charges"] = stage.person.fails = 0
+
+    def unlock():
+        stage.person.fails = stage.person.limit
+        with pytest.raises(CallerError) as refused:
+            rotations.unlock("crm", WATCH)
+        assert refused.value.status == 409
+
+    stage.org.script["change"] = deque([unlock])
+    rotations.rotate("crm", CALLER)
+    assert "org: unlock" not in stage.accidents.names
+
+
+def test_no_rotation_unlocks_a_user_by_itself():
+    stage, rotations = locked_under_an_identity()
+    stage.engine_kv.newest(JOURNAL)["charges"] = 0
+    rotations.rotate("crm", CALLER)
+    assert stage.person.locked
+    assert rotations.status("crm").next_step == "vault write -f sf/unlock/crm"
+    assert "org: unlock" not in stage.accidents.names

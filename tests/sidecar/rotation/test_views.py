@@ -23,6 +23,7 @@ ENTRY = JournalEntry(
     current_password=SecretStr("hidden"),
     candidate_password=SecretStr("hidden"),
 )
+MANUAL = replace(ROLE, security_token_from="manual")
 OUTLOOK = Outlook("crm", ROLE, trusted=False, next_rotation=None, gate=None, now=START, mount="sf")
 ROTATE, UNLOCK = "vault write -f sf/rotate/crm", "vault write -f sf/unlock/crm"
 
@@ -127,19 +128,17 @@ def test_every_resting_state_that_is_not_well_gives_a_reason():
             assert status_of(replace(ENTRY, state=state.value, reason=reason), OUTLOOK).reason.endswith(".")
 
 
-@pytest.mark.parametrize(
-    ("role", "entry", "trusted", "told"),
-    [
-        ({}, {}, False, "none"),
-        ({"security_token_from": "manual"}, {"current_token": SecretStr("t")}, False, "proven"),
-        ({"security_token_from": "manual"}, {}, True, "unproven"),
-        ({"security_token_from": "manual"}, {"state": "awaiting_token"}, False, "awaited"),
-        ({}, {"wants_token": True, "state": "awaiting_token"}, False, "awaited"),
-    ],
-)
-def test_the_token_state_is_told(role, entry, trusted, told):
-    outlook = replace(OUTLOOK, role=replace(ROLE, **role), trusted=trusted)
-    assert status_of(replace(ENTRY, **entry), outlook).token_state == told
+def test_the_token_is_told_with_its_time_and_its_cause():
+    status = status_of(replace(ENTRY, current_token=SecretStr("t")), replace(OUTLOOK, role=MANUAL))
+    assert (status.token_state, status.token_since) == ("fresh", ENTRY.last_rotation)
+    assert status.token_reason
+
+
+def test_a_mailbox_that_cannot_be_read_is_told_where_its_mail_is_waited_for():
+    entry = replace(ENTRY, state="awaiting_token", reason=machine.TOKEN_MISSING)
+    outlook = replace(OUTLOOK, mailbox_fault="mail.example does not answer in time")
+    assert "mail.example does not answer in time." in status_of(entry, outlook).reason
+    assert "mail.example" not in status_of(ENTRY, outlook).reason
 
 
 def test_no_status_holds_a_secret():
