@@ -11,9 +11,9 @@ from typing import Any
 
 import urllib3
 from fakes import CALLER, START, Accidents, InlinePool, ManualClock, MemoryKv
+
 from salesforce_orgsim.clock import OrgClock
 from salesforce_orgsim.serve import Running, start
-
 from vault_plugin_sdk.framework.fields import from_stored, to_stored
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import EngineError
@@ -136,7 +136,8 @@ class Deployment:
 
     def hand_in_token(self) -> None:
         """What a person does who has read the mail."""
-        self.handed_in.security_token("crm", SecretStr(self.simulator.user().security_token), CALLER, 0)
+        if token := self.simulator.user().security_token:
+            self.handed_in.security_token("crm", SecretStr(token), CALLER, 0)
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -153,7 +154,9 @@ class Deployment:
         """Every password that a person would find in the entry or in KV."""
         entry = self.entry
         named = {entry.get(f"{name}_password") for name in ("current", "candidate", "given")}
-        return {text for text in named if text} | {one["password"] for one in entry["kept"]} | {self.published["password"]}
+        return (
+            {text for text in named if text} | {one["password"] for one in entry["kept"]} | {self.published["password"]}
+        )
 
     def close(self) -> None:
         """End its connections."""

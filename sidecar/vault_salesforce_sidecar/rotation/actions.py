@@ -89,7 +89,7 @@ class Actions:
         if user is None:
             return gone(self._renamed_to(entry))
         if not entry.marked:
-            fault = shut(user)
+            fault = shut(user) or self._no_password_login(user, by_admin=by_admin)
             if fault is None and self._is_spent(counted := unforgiven(user.failed_logins, entry.forgiven)):
                 return Outcome(Event.NO_BUDGET, None, Charge.TAKE_BACK, counted=counted)  # before anything is changed
             return Outcome(Event.BLOCKED, fault) if fault else self._note_mark(entry, user)
@@ -135,8 +135,8 @@ class Actions:
             self._counted("login", refused.fault.code)
             fault = self._explained(refused.fault, entry, sent)
             event = _EVENTS[fault.verdict]
-            if event is Event.BLOCKED and proving and self._is_proven_by_record(entry, fault):
-                return Outcome(Event.DONE, None, Charge.TAKE_BACK, {"evidence": "record"}, counted)
+            if event is Event.BLOCKED and proving and (record := self._record_that_proves(entry, fault)):
+                return Outcome(Event.DONE, None, Charge.TAKE_BACK, _by_record(record), counted)
             return Outcome(event, fault, Charge.KEEP if fault.counts else Charge.TAKE_BACK, counted=counted)
         self._counted("login", "done")
         told = {
@@ -157,10 +157,10 @@ class Actions:
 
     def weigh_record(self, entry: JournalEntry) -> Outcome:
         """In place of the proving login, for a user who has none: an acknowledged change whose record moved."""
-        if self._is_proven_by_record(entry, None):
+        if record := self._record_that_proves(entry, None):
             # A change that was lost before it was charged, and its old password has been right since.
             charge = Charge.CLEAR if self._account.by_app else Charge.KEEP
-            return Outcome(Event.DONE, None, charge, {"evidence": "record"})
+            return Outcome(Event.DONE, None, charge, _by_record(record))
         return Outcome(Event.BLOCKED, findings.UNPROVABLE)
 
     def change(self, entry: JournalEntry, secret: Secret) -> Outcome:
@@ -223,7 +223,13 @@ class Actions:
             return refused.fault
         except (Lost, NotSent):
             return findings.UNREACHABLE
-        return findings.NO_USER if user is None else shut(user)
+        return findings.NO_USER if user is None else shut(user) or self._no_password_login(user, by_admin=True)
+
+    def _no_password_login(self, user: User, *, by_admin: bool) -> Fault | None:
+        """Why no login could prove a password of this user: then none is changed."""
+        if self._account.role.verify == "record" or self._sessions.own is not None:
+            return None
+        return self._sessions.no_password_login(user.user_id, by_admin=by_admin)
 
     def _by_admin(self, entry: JournalEntry) -> bool:
         return entry.by_admin or not self._account.role.self_managed
@@ -357,21 +363,26 @@ class Actions:
                 return Outcome(Event.BLOCKED, findings.no_mailbox(str(exc)))
         return Outcome(Event.DONE, changes=changes)
 
-    def _is_proven_by_record(self, entry: JournalEntry, fault: Fault | None) -> bool:
-        """Whether the weaker evidence is there, and good enough for this role and this fault."""
+    def _record_that_proves(self, entry: JournalEntry, fault: Fault | None) -> str:
+        """The org's record, where this weaker evidence is there, and good enough for this role and this fault."""
         wanted = self._account.role.verify
         no_way_in = fault is not None and wanted == "auto" and fault.code in findings.NO_WAY_IN
         good_enough = no_way_in or (fault is None and wanted == "record")
         if not good_enough or entry.fate != Fate.DONE.name.lower() or not entry.mark or entry.given_password:
-            return False
+            return ""
         user = self._sessions.glance()
-        return user is not None and bool(user.last_password_change) and user.last_password_change != entry.mark
+        record = user.last_password_change if user else None
+        return record if record and record != entry.mark else ""
 
     def _find_beside_own(self, admin: Session) -> User | None:
         user = self._account.org.find_user(admin, self._account.username)
         if user is not None and user.user_id[:15] == admin.user_id[:15]:
             raise OrgRefused(findings.OWN_USER)
         return user
+
+
+def _by_record(record: str) -> dict[str, str]:
+    return {"evidence": "record", "proven_record": record}
 
 
 def _marked_early(entry: JournalEntry) -> bool:

@@ -1,7 +1,7 @@
 """What we find by ourselves where Salesforce gives no fault: told in the same shape as its faults. PURE."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -58,6 +58,19 @@ FROZEN: Final = _finding(
 INACTIVE: Final = _finding(
     "user_inactive", "The user is deactivated.", "Activate the user in Salesforce (Setup, Users, Edit, Active)."
 )
+# Permissions with which no password is a way in.
+NO_PASSWORD_LOGIN: Final[Mapping[str, Fault]] = {
+    "PermissionsTwoFactorApi": _finding(
+        "mfa_for_api_logins",
+        "The user has the permission MFA for API Logins: a password and a security token do not log in.",
+        "Take that permission from the user, or rotate with verify=record.",
+    ),
+    "PermissionsIsSsoEnabled": _finding(
+        "single_sign_on_only",
+        "The user logs in by single sign-on alone: a password does not log in.",
+        "Take the permission Is Single Sign-On Enabled from the user, or rotate with verify=record.",
+    ),
+}
 NO_USER: Final = _finding(
     "no_such_user", "The org has no user of that name.", "Compare the role's username with Salesforce's."
 )

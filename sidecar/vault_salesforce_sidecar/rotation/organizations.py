@@ -151,9 +151,9 @@ class GuardedOrg:
         """See `Org.log_in`. Another org than the one remembered is refused: another_org."""
         return self._checked(self._org.log_in(username, password, security_token))
 
-    def log_in_as(self, username: str) -> Session:
+    def log_in_as(self, username: str, *, fresh: bool = False) -> Session:
         """See `Org.log_in_as`. Another org than the one remembered is refused: another_org."""
-        session = self._org.log_in_as(username)
+        session = self._org.log_in_as(username, fresh=fresh)
         return self._checked(self._org.log_in_as(username) if self._is_forgotten(session) else session)
 
     def admin_session(self) -> Session | None:

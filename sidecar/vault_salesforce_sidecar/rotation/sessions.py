@@ -33,7 +33,8 @@ class Sessions:
         self.own: Session | None = None
         self.app_shut = False
         self._by_app: Session | None = None
-        self._unprivileged_until = float("-inf")
+        self._permissions: frozenset[str] | None = None
+        self._permissions_until = float("-inf")
 
     @property
     def may_look(self) -> bool:
@@ -54,7 +55,8 @@ class Sessions:
             return call(self.own)
         for last in (False, True):
             self._ready()
-            self._by_app = session = self._account.org.log_in_as(self._account.username)
+            fresh = self._by_app is None  # what keeps this user out now, before anything is changed
+            self._by_app = session = self._account.org.log_in_as(self._account.username, fresh=fresh)
             self._ready()
             try:
                 return call(session)
@@ -119,19 +121,31 @@ class Sessions:
 
         Raises: OrgRefused where the user is not, or it cannot be seen.
         """
-        now = self._clock.monotonic()
-        if is_named(self._account.config, self._account.username, exactly=True) or now < self._unprivileged_until:
+        if is_named(self._account.config, self._account.username, exactly=True):
             return
-
-        def look(admin: Session) -> frozenset[str] | None:
-            return rights.privileges(self._account.org, admin, user_id)
-
-        found = self.as_admin(look)
+        found = self._permissions_of(user_id, by_admin=True)
         if found is None:
             raise OrgRefused(findings.UNSEEN_RIGHTS)
-        if found:
-            raise OrgRefused(findings.privileged(found))
-        self._unprivileged_until = now + RIGHTS_SECONDS
+        if held := found & rights.PRIVILEGES:
+            raise OrgRefused(findings.privileged(held))
+
+    def no_password_login(self, user_id: str, *, by_admin: bool) -> Fault | None:
+        """Why no password of this user can log in, as far as permissions tell; None: nothing is seen."""
+        try:
+            found = self._permissions_of(user_id, by_admin=by_admin)
+        except OrgRefused:
+            return None
+        return next((fault for name, fault in findings.NO_PASSWORD_LOGIN.items() if name in (found or ())), None)
+
+    def _permissions_of(self, user_id: str, *, by_admin: bool) -> frozenset[str] | None:
+        """Which of the permissions that matter here the user has; None where it cannot be seen. One look is kept."""
+        now = self._clock.monotonic()
+        if now >= self._permissions_until:
+            call = self.as_admin if by_admin else self.as_user
+            wanted = rights.PRIVILEGES | findings.NO_PASSWORD_LOGIN.keys()
+            self._permissions = call(lambda one: rights.permissions_of(self._account.org, one, user_id, wanted))
+            self._permissions_until = now + RIGHTS_SECONDS
+        return self._permissions
 
     def end_others(self, user_id: str) -> int:
         """End every session of the user but the one that does it, which is kept by who opened it; how many.

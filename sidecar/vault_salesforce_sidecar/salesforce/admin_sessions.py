@@ -76,12 +76,15 @@ class AdminSessions:
         self._lock = threading.Lock()
         self._all: OrderedDict[Identity, _Known] = OrderedDict()
 
-    def get(self, identity: Identity, log_in: Callable[[], Session]) -> Session:
+    def get(
+        self, identity: Identity, log_in: Callable[[], Session], longest_seconds: float | None = None
+    ) -> Session:
         """The identity's session; at most one login is under way for it, and its outcome is everybody's.
 
         Args:
             identity: Whose.
             log_in: Makes one login.
+            longest_seconds: Whose login lies further back, is not good enough; None: any that lives.
 
         Raises:
             OrgRefused: By the org now, or by an earlier answer that still holds; its verdict is BLOCKED.
@@ -92,7 +95,7 @@ class AdminSessions:
             known = self._all.setdefault(identity, _Known())
             self._all.move_to_end(identity)
             self._drop_the_oldest()
-            if known.session:
+            if known.session and (longest_seconds is None or self._age(known) < longest_seconds):
                 return known.session
             flight = known.flight
             if flight is None:
@@ -120,6 +123,9 @@ class AdminSessions:
             if known := self._all.get(identity):
                 charges = int(known.flight is not None and identity.can_lock)
                 known.charges, known.failure = charges, None
+
+    def _age(self, known: _Known) -> float:
+        return self._clock.monotonic() - known.logins[-1]
 
     def _drop_the_oldest(self) -> None:
         """Keep the sessions of users few; what is known of the connections' own identities stays."""

@@ -144,8 +144,11 @@ class Org(Protocol):
     def set_password(self, session: Session, user_id: str, new: SecretStr) -> None:
         """Set another user's password, whatever it is now; one's own only in the session of an expired password."""
 
-    def log_in_as(self, username: str) -> Session:
+    def log_in_as(self, username: str, *, fresh: bool = False) -> Session:
         """Open a session of a user by the connection's app, without their password (JWT bearer); kept and shared.
+
+        A fresh one, opened within a minute, tells what one that lives on does not: that the user is locked, frozen or
+        kept out by now.
 
         Raises OrgRefused also where the connection has no app that could.
         """

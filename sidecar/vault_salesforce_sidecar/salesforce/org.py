@@ -15,6 +15,7 @@ from vault_salesforce_sidecar.salesforce import faults, faults_oauth, policies, 
 from vault_salesforce_sidecar.salesforce.admin_sessions import AdminSessions, Identity
 from vault_salesforce_sidecar.salesforce.hosts import AllowedHosts
 from vault_salesforce_sidecar.salesforce.idle import IdleLines
+from vault_salesforce_sidecar.salesforce.ids import same_record
 from vault_salesforce_sidecar.salesforce.interface import LoginRow, Lost, Org, OrgRefused, Session, User
 from vault_salesforce_sidecar.salesforce.lines import Proxy
 from vault_salesforce_sidecar.salesforce.login import METHODS, PASSWORD_LOGINS, jwt_bearer
@@ -26,13 +27,12 @@ from vault_salesforce_sidecar.salesforce.tls import tls_context
 from vault_salesforce_sidecar.salesforce.transport import Transport
 
 LONGEST_CALL_SECONDS = 15.0
+FRESH_SECONDS = 60.0
 _ORGS_KEPT = 512
 _LONGEST_TIME = 64  # characters; it is kept in the journal
 _MOST_PAGES = 25  # of 2,000 records each
 _DESCRIPTIONS_KEPT, _DESCRIPTION_SECONDS = 64, 600.0
 _POLICY_SECONDS = 3600.0
-# What an org answers where it does not show UserLogin, or a field, to who asks.
-_NOT_SHOWN = {"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT_ACCESS"}
 
 
 class SalesforceOrg:
@@ -69,14 +69,15 @@ class SalesforceOrg:
         log_in = PASSWORD_LOGINS[self._config.password_login]
         return log_in(self._entrance, self._config, username, joined(password, security_token))
 
-    def log_in_as(self, username: str) -> Session:
+    def log_in_as(self, username: str, *, fresh: bool = False) -> Session:
         """See `Org.log_in_as`."""
         config = self._config
         if not (config.client_id and config.private_key):
             raise OrgRefused(faults_oauth.NO_APP)
         secrets = jwt_bearer.secrets_of(config)
         identity = Identity(config.login_url, "jwt_bearer", username.lower(), secrets, can_lock=False, itself=True)
-        return self._sessions.get(identity, lambda: jwt_bearer.log_in_user(self._entrance, config, username))
+        longest = FRESH_SECONDS if fresh else None
+        return self._sessions.get(identity, lambda: jwt_bearer.log_in_user(self._entrance, config, username), longest)
 
     def change_own_password(self, session: Session, old: SecretStr, new: SecretStr) -> None:
         """See `Org.change_own_password`."""
@@ -118,7 +119,7 @@ class SalesforceOrg:
     def end_sessions(self, session: Session, user_id: str) -> int:
         """See `Org.end_sessions`. Refused also where the session's user would not be shown those of others."""
         deadline = time.monotonic() + self.longest_call_seconds
-        own = rest.same_user(user_id, session.user_id)
+        own = same_record(user_id, session.user_id)
         found = self._records(session, rest.sessions_soql(user_id, but_the_own=own), deadline)
         ids = [rest.id_of(record) for record in found]
         if not ids and not own:
@@ -181,7 +182,7 @@ class SalesforceOrg:
         user_id, told = rest.id_of(found), found.get("Username", username)
         if not isinstance(told, str) or told.lower() != username.lower():
             raise Lost("the org answered with the record of another user")
-        other = not rest.same_user(user_id, session.user_id)
+        other = not same_record(user_id, session.user_id)
         login = self._query_user_login(session, user_id, deadline) if other else None
         changed, failed = found.get("LastPasswordChangeDate"), found.get("NumberOfFailedLogins")
         return User(
@@ -223,7 +224,7 @@ class SalesforceOrg:
         try:
             found = self._query(request, deadline)
         except OrgRefused as refused:
-            if refused.fault.code not in _NOT_SHOWN:
+            if refused.fault.code not in rights.NOT_SHOWN:
                 raise
             return None
         return found[0] if found else None
@@ -315,5 +316,5 @@ def _identity(config: Config) -> Identity:
 
 
 def _refuse_own(session: Session, user_id: str) -> None:
-    if rest.same_user(user_id, session.user_id):
+    if same_record(user_id, session.user_id):
         raise OrgRefused(faults.OWN_USER)

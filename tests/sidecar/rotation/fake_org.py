@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fakes import Accidents
@@ -39,7 +39,9 @@ GRANT_LOCKED = fault("invalid_grant/user_is_locked", Verdict.BLOCKED)
 EXPIRED = fault("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", Verdict.BLOCKED)
 API_OFF = fault("API_CURRENTLY_DISABLED", Verdict.BLOCKED)
 DEAD_SESSION = fault("INVALID_SESSION_ID")
-RIGHTS = frozenset({"PermissionsModifyAllData", "PermissionsManageUsers", "PermissionsAuthorApex"})
+RIGHTS = frozenset(
+    f"Permissions{name}" for name in ("ModifyAllData", "ManageUsers", "AuthorApex", "TwoFactorApi", "IsSsoEnabled")
+)
 
 
 @dataclass
@@ -100,6 +102,7 @@ class ScriptedOrg:
         self.apps: set[str] = set()  # the users for whom the connection's app is approved
         self.app_sessions: dict[str, Session] = {}
         self.app_grants = 0
+        self.granted_at: dict[str, datetime] = {}
         self._lock = threading.RLock()
 
     def add(self, username: str, password: str, **settings: Any) -> Person:
@@ -177,16 +180,18 @@ class ScriptedOrg:
         row = LoginRow(self.now(), status, source, application, "Other Apex API", "SOAP Partner")
         self.rows.append((person.user_id, row))
 
-    def log_in_as(self, username: str) -> Session:
+    def log_in_as(self, username: str, *, fresh: bool = False) -> Session:
         def log_in() -> Session:
             person = self.people[username]
-            if username in self.app_sessions:
-                return self.app_sessions[username]
+            known = self.app_sessions.get(username)
+            if known and not (fresh and self.now() - self.granted_at[username] > timedelta(minutes=1)):
+                return known
             if username not in self.apps:
                 raise OrgRefused(NOT_APPROVED)
             if person.locked or person.frozen or not person.active:
                 raise OrgRefused(GRANT_LOCKED)
             self.app_grants += 1
+            self.granted_at[username] = self.now()
             self.app_sessions[username] = replace(self._session(person), password_expired=False)
             return self.app_sessions[username]
 

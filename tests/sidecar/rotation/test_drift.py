@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from fake_org import DEAD_SESSION, fault
+from fake_org import API_OFF, DEAD_SESSION, fault
 from fakes import CALLER, CRM
 from stage import Stage
 
@@ -55,6 +55,19 @@ def test_a_password_that_nobody_changed_is_not_drifted_and_costs_one_query_per_r
     assert rotations.status("crm").state == "ok"
     assert 4 <= len(stage.org.queries) <= 5
     assert stage.person.logins == logins
+
+
+def test_a_password_that_the_record_proved_is_not_drifted_by_that_very_change():
+    stage, rotations = looked_at()
+    stage.org.script = {"log_in": deque([lambda: None, API_OFF])}
+    stage.clock.seconds += 3600
+    assert rotations.rotate("crm", CALLER).done
+    assert stage.entry["evidence"] == "record"
+    pass_time(stage, rotations, seconds=int(2 * ROUND_SECONDS))
+    assert rotations.status("crm").state == "ok"
+    stage.org.change_by_hand(CRM, "By-hand-1")
+    pass_time(stage, rotations, seconds=int(2 * ROUND_SECONDS))
+    assert rotations.status("crm").state == "drifted"
 
 
 def test_many_users_are_asked_for_together_and_the_one_that_drifted_is_found():

@@ -38,6 +38,17 @@ def test_a_rotation_spends_one_login_the_proof():
     assert [row.way for row in rotations.history("crm")] == ["own_app", "own_app", ""]
 
 
+def test_a_session_that_lives_on_does_not_hide_that_its_user_is_locked():
+    stage, rotations = by_app()
+    assert rotate(rotations).done
+    stage.clock.seconds += 3600
+    stage.person.frozen = True
+    view = rotate(rotations)
+    assert view.refusal.code == GRANT_LOCKED.code
+    assert (stage.entry["state"], stage.person.changes, stage.person.logins) == ("withdrawn", 1, 1)
+    assert stage.is_live
+
+
 @pytest.mark.parametrize("answer", [NOT_APPROVED, GRANT_LOCKED])
 def test_a_refused_grant_changes_nothing_charges_nothing_and_is_told_by_name(answer):
     stage, rotations = by_app()
@@ -71,7 +82,7 @@ def test_a_lost_change_is_found_by_the_record_without_a_login_of_the_old_passwor
 
 def test_where_the_app_is_shut_after_a_lost_change_a_login_finds_the_password():
     stage, rotations = by_app()
-    script(stage, change=["then lost"], log_in_as=[lambda: None, lambda: None, GRANT_LOCKED])
+    script(stage, change=["then lost"], log_in_as=[*([lambda: None] * 3), GRANT_LOCKED])
     assert rotate(rotations).done
     assert stage.is_live
     assert stage.person.logins <= 2

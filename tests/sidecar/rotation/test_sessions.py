@@ -73,7 +73,21 @@ def test_a_user_who_becomes_privileged_meanwhile_is_not_changed_by_what_was_seen
     assert stage.person.changes == 0
 
 
-def test_rights_are_looked_at_once_per_rotation_and_not_at_all_for_who_is_named():
+@pytest.mark.parametrize("kind", [{"by_app": True}, {"self_managed": False}], ids=["app", "managed"])
+@pytest.mark.parametrize(
+    ("permission", "code"),
+    [("PermissionsTwoFactorApi", "mfa_for_api_logins"), ("PermissionsIsSsoEnabled", "single_sign_on_only")],
+)
+def test_a_user_whom_no_password_lets_in_keeps_the_one_there_is(kind, permission, code):
+    stage = Stage(**kind)
+    rotations = stage.enrolled()
+    stage.person.rights = {permission}
+    assert not rotate(rotations).done
+    assert (stage.entry["state"], stage.entry["fault_code"]) == ("withdrawn", code)
+    assert (stage.person.changes, stage.person.logins) == (0, 0)
+
+
+def test_rights_are_looked_at_once_per_rotation():
     stage = Stage(self_managed=False)
     rotations = stage.enrolled()
     asked = []
@@ -83,7 +97,7 @@ def test_rights_are_looked_at_once_per_rotation_and_not_at_all_for_who_is_named(
     assert len(asked) == 1
     allow(stage, CRM)
     rotate(rotations)
-    assert len(asked) == 1
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,18 @@ def test_one_login_serves_all(sessions):
     assert door.logins == 1
 
 
+def test_who_wants_a_fresh_one_has_it_opened_and_everybody_shares_it(sessions, clock):
+    door = Door(session(), session("two"), REFUSED)
+    assert sessions.get(USER, door) == sessions.get(USER, door, 60) == session()
+    clock.seconds += 60
+    assert sessions.get(USER, door) == session()
+    assert sessions.get(USER, door, 60) == sessions.get(USER, door) == session("two")
+    clock.seconds += 60
+    with pytest.raises(OrgRefused):
+        sessions.get(USER, door, 60)
+    assert sessions.get(USER, door) == session("two")
+
+
 def test_another_identity_has_its_own(sessions):
     other = ADMIN._replace(username="other@acme.example")
     assert sessions.get(ADMIN, Door(session())).id != sessions.get(other, Door(session("two"))).id
