@@ -15,15 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from floor import Calls, Floor, Place, User
 
 from vault_plugin_sdk.wire.handshake import APP_PROTOCOL, COOKIE_NAME, COOKIE_VALUE
-from vault_salesforce.dev.rest import Rest
 from vault_salesforce.dev.stack import Stack
 from vault_salesforce_plugin.install import install
 
@@ -33,15 +32,6 @@ READS = 400
 LATENCY_SECONDS = 0.1  # of an org that is not on this machine
 
 Found = TypeVar("Found")
-
-_ENVELOPE = """<?xml version="1.0" encoding="utf-8"?>
-<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:p="urn:partner.soap.sforce.com">
-<s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>"""
-_LOGIN = "<p:login><p:username>{}</p:username><p:password>{}</p:password></p:login>"
-_SESSION = "<p:SessionHeader><p:sessionId>{}</p:sessionId></p:SessionHeader>"
-_CHANGE = (
-    "<p:changeOwnPassword><p:oldPassword>{}</p:oldPassword><p:newPassword>{}</p:newPassword></p:changeOwnPassword>"
-)
 
 
 def main() -> None:
@@ -145,14 +135,14 @@ class Bench:
     def rotations(self, latency_seconds: float) -> tuple[list[float], list[float]]:
         """Rotations, and the calls that each of them makes, made one by one; by turns."""
         role = self._role()
-        direct = Direct(self._stack.orgsim.url, self._user(), self._vault)
+        vault = self._stack.vault
+        floor = Floor(Place(self._stack.orgsim.url, "", vault.address, vault.root_token), self._user())
         with self._latency(latency_seconds):
             before = self._kv_calls()
             self._rotate(role)
-            calls = [after - earlier for after, earlier in zip(self._kv_calls(), before, strict=True)]
-            times = [
-                (timed(lambda: self._rotate(role)), timed(lambda: direct.round_trips(*calls))) for _ in range(ROTATIONS)
-            ]
+            reads, writes = (after - earlier for after, earlier in zip(self._kv_calls(), before, strict=True))
+            calls = Calls(reads, writes, looks=0)
+            times = [(timed(lambda: self._rotate(role)), floor.rotate(calls)[1]) for _ in range(ROTATIONS)]
         return [rotated for rotated, _ in times], [by_hand for _, by_hand in times]
 
     def plugin_megabytes(self) -> float:
@@ -167,17 +157,15 @@ class Bench:
         if not answer.data["done"]:
             raise RuntimeError(f"the rotation was not done: {answer.data}")
 
-    def _user(self) -> tuple[str, str]:
-        username, password = f"bench{secrets.token_hex(4)}@example.com", f"Start-1-{secrets.token_urlsafe(12)}"
-        user = {"username": username, "password": password, "login_ranges": ["127.0.0.1"]}
-        self._org.ask("POST", "users", user)
-        return username, password
+    def _user(self) -> User:
+        user = User(f"bench{secrets.token_hex(4)}@example.com", f"Start-1-{secrets.token_urlsafe(12)}")
+        self._org.ask("POST", "users", user._asdict() | {"login_ranges": ["127.0.0.1"]})
+        return user
 
     def _role(self) -> str:
-        username, password = self._user()
-        name = username.partition("@")[0]
-        role = {"config": "demo", "username": username, "password": password}
-        self._vault.ask("POST", f"v1/sf/static-roles/{name}", role)
+        user = self._user()
+        name = user.username.partition("@")[0]
+        self._vault.ask("POST", f"v1/sf/static-roles/{name}", {"config": "demo"} | user._asdict())
         return name
 
     def _kv_calls(self) -> tuple[int, int]:
@@ -198,39 +186,6 @@ class Bench:
             self._org.ask("PATCH", "misbehave", {"latency_seconds": seconds})
         yield
         self._org.ask("DELETE", "misbehave")
-
-
-class Direct:
-    """The same outside calls by hand: no journal, no proof, no plugin."""
-
-    def __init__(self, org_url: str, user: tuple[str, str], vault: Rest) -> None:
-        self._org, self._org_url, self._vault = urllib3.PoolManager(retries=False), org_url, vault
-        self._username, self._password = user
-        self._version = 0
-
-    def round_trips(self, reads: int, writes: int) -> None:
-        """Log in, change the password, log in, and call KV as often as a rotation does."""
-        session = self._log_in()
-        new = f"Bench-1-{secrets.token_urlsafe(12)}"
-        self._soap("changeOwnPassword", _SESSION.format(session), _CHANGE.format(self._password, new))
-        self._password = new
-        self._log_in()
-        path = f"v1/salesforce-engine/data/bench/{self._username}"
-        for _ in range(writes):
-            body = {"data": {"password": new}, "options": {"cas": self._version}}
-            self._version = self._vault.ask("POST", path, body).data["version"]
-        for _ in range(reads):
-            self._vault.ask("GET", path)
-
-    def _log_in(self) -> str:
-        text = self._soap("login", "", _LOGIN.format(self._username, self._password))
-        return checked(re.search(r"<sessionId>([^<]+)</sessionId>", text))[1]
-
-    def _soap(self, action: str, header: str, body: str) -> str:
-        content = _ENVELOPE.format(header=header, body=body).encode()
-        headers = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": f'"{action}"'}
-        answer = self._org.request("POST", f"{self._org_url}/services/Soap/u/64.0", body=content, headers=headers)
-        return answer.data.decode()
 
 
 if __name__ == "__main__":

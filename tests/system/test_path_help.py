@@ -22,7 +22,7 @@ HERE = {"/prod": "/demo", "/one": "/dev"}
 def parsed(example):
     """An example as the request that the command line makes of it."""
     program, verb, *others = shlex.split(example)
-    assert program == "vault"
+    assert program == "vault", example
     options = [word for word in others if word.startswith("-")]
     path, *pairs = [word for word in others if not word.startswith("-")]
     mount, _, below = path.partition("/")
@@ -36,7 +36,9 @@ def parsed(example):
 @EVERY
 def test_every_example_is_a_request_that_its_path_understands(description):
     assert description.examples
-    for example in description.examples:
+    requests = [example for example in description.examples if not example.startswith("vault-salesforce doctor")]
+    assert requests
+    for example in requests:
         request, _ = parsed(example)
         match = ROUTER.resolve(request)
         assert match.path.description is description, example

@@ -34,9 +34,12 @@ def test_the_doctor_of_a_role_finds_nothing_wrong_and_leaves_no_trace(product, n
 
     told = doctor(product, "--role", account.role, "--json", token=holder(product, name))
 
-    assert told.returncode == 0, told.stdout + told.stderr
-    checks = json.loads(told.stdout)["checks"]
-    assert {one["about"] for one in checks} >= {"vault", "mount", "config/demo", f"role/{account.role}"}
+    assert told.returncode in (0, 1), told.stderr
+    # Connections that other tests made on this server may lead to orgs that are gone.
+    about = {"vault", "mount", "config/demo", f"role/{account.role}"}
+    checks = [one for one in json.loads(told.stdout)["checks"] if one["about"] in about]
+    assert {one["about"] for one in checks} == about
+    assert [one for one in checks if one["result"] == "failed"] == []
     assert product.counted(account) == before
     assert product.kv(account)["password"] not in told.stdout
 

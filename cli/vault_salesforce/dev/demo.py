@@ -11,6 +11,7 @@ from vault_salesforce.dev import client
 from vault_salesforce.dev.openbao import BAO
 from vault_salesforce.dev.stack import FAILURES, Stack, leaving_on_signals
 from vault_salesforce.dev.waiting import until
+from vault_salesforce.doctor import FAILED, examine
 
 _SECRETS = ("password", "security_token", "password_token")
 _SHOWN_CHARACTERS = 3
@@ -44,6 +45,9 @@ class _Demo:
         _say("crm logs in with password and security token, from an address that the org does not trust")
         first = self._bao("read", "sf/static-creds/crm")
         self._logs_in(first)
+
+        _say("look at all that a rotation depends on")
+        self._is_healthy()
 
         _say("rotate it now")
         rotated = self._bao("write", "-f", "sf/rotate/crm")
@@ -88,6 +92,12 @@ class _Demo:
         if done.returncode:
             raise NotSeen(f"`bao {' '.join(arguments)}` ended with code {done.returncode}")
         return table
+
+    def _is_healthy(self) -> None:
+        click.echo("$ vault-salesforce doctor --role crm")
+        found = list(examine(self._vault, "sf", ["crm"]))
+        _must(not [one for one in found if one.result == FAILED], "the doctor finds nothing wrong")
+        click.echo(f"  {len(found)} checks, 0 failed\n")
 
     def _logs_in(self, credential: Mapping[str, str]) -> None:
         name = self._log_in(credential)

@@ -44,8 +44,7 @@ class Config:
     )
     auth_method: str = field(
         TEXT,
-        "How the connection's own identity logs in: password (SOAP login), jwt_bearer, client_credentials, "
-        "oauth_password; none: it has no identity, and roles change their own password.",
+        "How the connection's own identity logs in; none: it has no identity, and roles change their own password.",
         default="none",
         choices=("none", "password", "jwt_bearer", "client_credentials", "oauth_password"),
     )
@@ -86,8 +85,7 @@ class Config:
     )
     password_login: str = field(
         TEXT,
-        "How passwords of users are proven: soap, by SOAP login(); oauth, by the OAuth password flow, which needs the "
-        "app's client_id and client_secret.",
+        "How passwords of users are proven: SOAP login(), or the OAuth password flow, by the app with its secret.",
         default="soap",
         choices=("soap", "oauth"),
     )
@@ -112,8 +110,7 @@ class Config:
     ca_cert: str = field(TEXT, "PEM of the authorities that may vouch for the org; empty: the system's.", default="")
     allowed_hosts: tuple[str, ...] = field(
         LIST,
-        "Hosts of this org besides Salesforce's own (login., test. and *.my.salesforce.com), such as org.example.com "
-        "or org.example.com:8443; a login_url at such a host is named here too.",
+        "Hosts of this org besides Salesforce's own, such as org.example.com:8443; login_url counts too.",
         default=(),
     )
     allowed_roles: tuple[str, ...] = field(
@@ -127,14 +124,12 @@ class Config:
     )
     mailbox: str = field(
         TEXT,
-        "Where mails with security tokens arrive: imaps://<user>@<host>[:<port>]/<folder>, or maildir:<path> below the "
-        "sidecar's MAILBOX_ROOT.",
+        "Where token mails arrive: imaps://<user>@<host>[:<port>]/<folder>, or maildir:<path> below MAILBOX_ROOT.",
         default="",
     )
     mailbox_password: SecretStr = field(
         SECRET,
-        "Password of the mailbox; with mailbox_auth=xoauth2 an access token, or a line of JSON: token_url, and the "
-        "form that is posted there for one; write-only.",
+        "Password of the mailbox; for xoauth2 an access token, or token_url and its form as JSON; write-only.",
         default=SecretStr(""),
         check=secret_fault,
     )
@@ -192,7 +187,7 @@ Next: make a role that uses it, at static-roles/<name>.
         "vault write sf/config/prod auth_method=jwt_bearer username=ops@example.com client_id=3MVG9 private_key=@k.pem",
         "vault write sf/config/prod auth_method=client_credentials client_id=3MVG9 client_secret=@secret.txt",
         "vault write sf/config/prod admin_may_rotate='*@example.com'",
-        "vault write sf/config/prod organization_id=00D5g000004AbCdEAK",
+        "vault write sf/config/prod organization_id=00D000000000001EAA",
         "vault read sf/config/prod",
         "vault list sf/config",
         "vault delete sf/config/prod",

@@ -15,8 +15,7 @@ RESYNC = Description(
         "security_token": Field(SECRET, "The user's security token; write-only.", default=None, check=secret_fault),
         "try": Field(
             TEXT,
-            "Instead of a password, one that the engine holds: of the rotation in flight, before it, or in KV. Of a "
-            "stuck role: set, by the connection's identity, a new one; reset, the same by way of a temporary one.",
+            "Instead of a password, one that the engine holds; set, reset: a new one, by the connection's identity.",
             default=None,
             choices=("candidate", "current", "published", "set", "reset"),
         ),

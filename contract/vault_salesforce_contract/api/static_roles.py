@@ -24,8 +24,7 @@ class StaticRole:
     )
     self_login: str = field(
         TEXT,
-        "How the user's session for that is opened: with the password; jwt_bearer: by the connection's app, which "
-        "needs its client_id and private_key.",
+        "How the user's session for that is opened: with the password, or by the connection's app (jwt_bearer).",
         default="password",
         choices=("password", "jwt_bearer"),
     )

@@ -6,8 +6,6 @@ from urllib.parse import urlsplit
 
 from vault_salesforce_sidecar.diagnosis.facts import (
     API_ENABLED,
-    MANAGE_USERS,
-    RESET_PASSWORDS,
     Broken,
     ConnectionFacts,
     Hidden,
@@ -23,6 +21,7 @@ from vault_salesforce_sidecar.diagnosis.rows import (
     expiry,
     moment,
     permission_row,
+    set_password_row,
     source_of,
     time_of,
     told,
@@ -176,8 +175,10 @@ def address_trusted(facts: ConnectionFacts) -> Row:
                 "address_trusted", Result.FAILED, session.fault.cause, f"{TRUST_PAGE}, with the sidecar's address"
             )
         return Row("address_trusted", Result.SKIPPED, "nothing is known before the identity logs in")
-    if not isinstance(session, Session):
+    if session is None:
         return Row("address_trusted", Result.SKIPPED, "the connection has no identity of its own")
+    if not isinstance(session, Session):
+        return unseen("address_trusted", session)
     source = source_of(facts.own.logins)
     where = f" from {source}" if source else ""
     if config.auth_method != "password":
@@ -213,13 +214,7 @@ def set_passwords(facts: ConnectionFacts) -> Row:
     check, globs = "set_passwords", facts.config.admin_may_rotate
     if not globs:
         return Row(check, Result.SKIPPED, "admin_may_rotate is empty: users change their own")
-    held = facts.own.permissions
-    if isinstance(held, Unseen):
-        return unseen(check, held)
-    if held & {RESET_PASSWORDS, MANAGE_USERS}:
-        return Row(check, Result.OK, f"for {', '.join(globs)}")
-    fix = "Setup, Permission Sets, <the identity's set>, System Permissions: Reset User Passwords and Unlock Users"
-    return Row(check, Result.FAILED, "the identity may set nobody's password", fix)
+    return set_password_row(check, facts.own.permissions, f"for {', '.join(globs)}")
 
 
 def login_history(facts: ConnectionFacts) -> Row:

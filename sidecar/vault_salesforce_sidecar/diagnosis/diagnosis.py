@@ -11,6 +11,7 @@ from vault_salesforce_sidecar.diagnosis import connection_checks, role_checks
 from vault_salesforce_sidecar.diagnosis.facts import (
     IDENTITY_OR_APP,
     REFUSED_IDENTITY,
+    WAY,
     Broken,
     ConnectionFacts,
     Hidden,
@@ -25,6 +26,7 @@ from vault_salesforce_sidecar.diagnosis.samples import sample_fault
 from vault_salesforce_sidecar.mailbox.mail import MailboxUnavailable
 from vault_salesforce_sidecar.rotation.parts import Parts, open_account
 from vault_salesforce_sidecar.rotation.start import Rotations
+from vault_salesforce_sidecar.salesforce import ways_in
 from vault_salesforce_sidecar.salesforce.interface import Org, Session, User
 from vault_salesforce_sidecar.salesforce.probe import Reach
 from vault_salesforce_sidecar.salesforce.ways_in import JWT_BEARER
@@ -102,7 +104,10 @@ class Diagnosis:
             facts.reach = self._reach(config)
         except ValueError as exc:
             facts.reach = Reach(fault=str(exc))
-        if not stopped.is_set() and not facts.reach.fault:
+        if facts.reach.fault:
+            facts.session = Hidden(WAY) if ways_in.of_connection(config) else None
+            facts.organization, facts.own = Hidden(WAY), UserFacts.unseen(Hidden(WAY))
+        elif not stopped.is_set():
             facts.session, facts.organization = open_admin(org)
         if isinstance(facts.session, Session) and not stopped.is_set():
             look_at_user(org, facts.session, facts.session.user_id, facts.now, facts.own)

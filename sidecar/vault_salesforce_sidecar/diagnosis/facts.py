@@ -22,6 +22,7 @@ from vault_salesforce_sidecar.salesforce.interface import (
 )
 from vault_salesforce_sidecar.salesforce.login_rows import MAY_LOOK, visible_logins
 from vault_salesforce_sidecar.salesforce.probe import Reach
+from vault_salesforce_sidecar.salesforce.rest import literal
 from vault_salesforce_sidecar.salesforce.rights import NOT_SHOWN, PRIVILEGES, permissions_of
 
 API_ENABLED: Final = "PermissionsApiEnabled"
@@ -48,6 +49,7 @@ IDENTITY: Final = "an identity on the connection (auth_method)"
 IDENTITY_OR_APP: Final = f"{IDENTITY}, or an app that opens a session as the user (self_login=jwt_bearer)"
 REFUSED_IDENTITY: Final = "the session of the connection's identity, which was refused"
 USERS: Final = "View Setup and Configuration, or Manage Users, for the identity"
+WAY: Final = "a way to the host: see dns and tls"
 HISTORY: Final = "Manage Users or Monitor Login History for the identity"
 
 
@@ -183,18 +185,17 @@ def asked(call: Callable[[], Fact]) -> Fact | Broken:
 def open_admin(org: Org) -> tuple[Session | Broken | None, Mapping[str, Any] | Unseen]:
     """The session of the connection's own identity, and the org's record; a session that has ended is opened anew."""
     session = asked(org.admin_session)
-    for last in (False, True):
-        if not isinstance(session, Session):
-            return session, Hidden(IDENTITY if session is None else REFUSED_IDENTITY)
-        found = _organization(org, session)
-        if last or not isinstance(found, Broken) or found.fault.code != findings.DEAD_SESSION:
-            return session, found
+    found = _organization(org, session)
+    if isinstance(session, Session) and isinstance(found, Broken) and found.fault.code == findings.DEAD_SESSION:
         org.forget_admin_session(session)
         session = asked(org.admin_session)
-    raise AssertionError
+        found = _organization(org, session)
+    return session, found
 
 
-def _organization(org: Org, session: Session) -> Mapping[str, Any] | Unseen:
+def _organization(org: Org, session: Session | Broken | None) -> Mapping[str, Any] | Unseen:
+    if not isinstance(session, Session):
+        return Hidden(IDENTITY if session is None else REFUSED_IDENTITY)
     soql = "SELECT Id, Name, IsSandbox, InstanceName, TrialExpirationDate FROM Organization LIMIT 1"
     found = asked(lambda: org.query(session, soql))
     if isinstance(found, Broken):
@@ -220,8 +221,8 @@ def _seen(call: Callable[[], Fact | None], needs: str) -> Fact | Unseen:
 
 def _details(org: Org, session: Session, user_id: str) -> Mapping[str, Any] | None:
     columns = sorted({"Id", *_DETAILS} & org.columns(session, "User"))
-    if not columns or not user_id.isalnum():
+    if not columns:
         return None
-    soql = f"SELECT {', '.join(columns)} FROM User WHERE Id = '{user_id}'"  # noqa: S608 - letters and digits
+    soql = f"SELECT {', '.join(columns)} FROM User WHERE Id = {literal(user_id)}"  # noqa: S608 - escaped
     found = org.query(session, soql)
     return found[0] if found else None

@@ -8,9 +8,7 @@ from vault_salesforce_sidecar.diagnosis.facts import (
     API_ENABLED,
     API_ONLY,
     IDENTITY_OR_APP,
-    MANAGE_USERS,
     MFA_API,
-    RESET_PASSWORDS,
     SSO_ONLY,
     USE_ANY_API_AUTH,
     Broken,
@@ -21,6 +19,7 @@ from vault_salesforce_sidecar.diagnosis.facts import (
 from vault_salesforce_sidecar.diagnosis.rows import (
     API_PAGE,
     TRUST_PAGE,
+    USERS_SET,
     Result,
     Row,
     address_row,
@@ -28,6 +27,7 @@ from vault_salesforce_sidecar.diagnosis.rows import (
     expiry,
     moment,
     permission_row,
+    set_password_row,
     source_of,
     time_of,
     told,
@@ -53,7 +53,6 @@ _WITH_LOGIN: Final = frozenset({"Standard", "CloudIntegrationUser"})
 _CHANGE_NOTHING: Final = frozenset({"create", "resync", "token"})  # rotations that only prove what is there
 _NO_LOGIN: Final = frozenset({"AutomatedProcess", "Guest"})
 _INSTEAD: Final = "JWT bearer or client credentials with an External Client App, for its consumers too"
-_SYSTEM: Final = "Setup, Users, Permission Sets, <the user's set>, System Permissions"
 _POLICY_PAGE: Final = "Setup, Security, Password Policies: Require a minimum 1 day password lifetime"
 _RESET_TOKEN: Final = "as that user: Settings, My Personal Information, Reset My Security Token"  # noqa: S105 - a page
 
@@ -98,7 +97,7 @@ def way_in(facts: RoleFacts) -> Row:
         return row
     if USE_ANY_API_AUTH in known and USE_ANY_API_AUTH not in held:
         detail = f"{row.detail}; and the user lacks Use Any API Auth, which it needs since Winter '27"
-        return Row("way_in", Result.FAILED, detail, f"{_SYSTEM}: Use Any API Auth; or use {_INSTEAD}")
+        return Row("way_in", Result.FAILED, detail, f"{USERS_SET}: Use Any API Auth; or use {_INSTEAD}")
     return row
 
 
@@ -159,13 +158,8 @@ def may_change(facts: RoleFacts) -> Row:
         return Row(check, Result.OK, "users may change their own password")
     if isinstance(facts.connection.session, Broken):
         return Row(check, Result.FAILED, *told(facts.connection.session))
-    held = facts.connection.own.permissions
-    if isinstance(held, Unseen):
-        return unseen(check, held)
-    if held & {RESET_PASSWORDS, MANAGE_USERS}:
-        return Row(check, Result.OK, "the connection's identity may set passwords of others")
-    fix = f"{_SYSTEM.replace('user', 'identity')}: Reset User Passwords and Unlock Users"
-    return Row(check, Result.FAILED, "the connection's identity may set nobody's password", fix)
+    may = "the connection's identity may set passwords of others"
+    return set_password_row(check, facts.connection.own.permissions, may)
 
 
 def privileged(facts: RoleFacts) -> Row:
@@ -273,7 +267,7 @@ def token_mail(facts: RoleFacts) -> Row:
     held = facts.seen.permissions
     if not isinstance(held, Unseen) and API_ONLY in held:
         detail = "none was seen yet, and an API Only User cannot reset a token before that permission is gone"
-        return Row(check, Result.FAILED, detail, f"{_SYSTEM}: API Only User, off; then {_RESET_TOKEN}; then on again")
+        return Row(check, Result.FAILED, detail, f"{USERS_SET}: API Only User, off; then {_RESET_TOKEN}; then on again")
     detail = "none was seen yet: Salesforce mails a token only to users who once reset theirs by hand"
     return Row(check, Result.FAILED, detail, _RESET_TOKEN)
 
@@ -354,7 +348,9 @@ def _unwanted(check: str, facts: RoleFacts, permission: str, detail: str, name: 
         return Row(check, Result.OK, "no")
     if facts.role.verify == "record":
         return Row(check, Result.OK, f"{detail}; the org's record is the proof (verify=record)")
-    return Row(check, Result.FAILED, detail, f"{_SYSTEM}: {name}, off; or verify=record, and no consumer that logs in")
+    return Row(
+        check, Result.FAILED, detail, f"{USERS_SET}: {name}, off; or verify=record, and no consumer that logs in"
+    )
 
 
 def _last_change(facts: RoleFacts) -> datetime | None:

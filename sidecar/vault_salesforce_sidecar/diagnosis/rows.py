@@ -7,22 +7,27 @@ from enum import Enum
 from typing import Any, Final
 
 from vault_plugin_sdk.framework.coerce import jsonable
-from vault_salesforce_sidecar.diagnosis.facts import NEVER_EXPIRES, Broken, Hidden, Unasked, Unseen
+from vault_salesforce_sidecar.diagnosis.facts import (
+    MANAGE_USERS,
+    NEVER_EXPIRES,
+    RESET_PASSWORDS,
+    Broken,
+    Hidden,
+    Unasked,
+    Unseen,
+)
 from vault_salesforce_sidecar.salesforce import ways_in
 from vault_salesforce_sidecar.salesforce.interface import LoginRow
-from vault_salesforce_sidecar.salesforce.login_history import SUCCESS, shown
+from vault_salesforce_sidecar.salesforce.login_history import SUCCESS, newest_success, shown
 
 WAY_ENDS_SOON: Final = timedelta(days=365)
 PASSWORD_ENDS_SOON: Final = timedelta(days=14)
 
 TRUST_PAGE: Final = "Setup, Security, Network Access, New: Trusted IP Range"
-API_PAGE: Final = (
-    "Setup, Users, Permission Sets, <the user's set>, System Permissions: API Enabled; where that does not help, the "
-    "org's edition has no API"
-)
-NEVER_EXPIRES_PAGE: Final = (
-    "Setup, Users, Permission Sets, <the user's set>, System Permissions: Password Never Expires"
-)
+USERS_SET: Final = "Setup, Users, Permission Sets, <the user's set>, System Permissions"
+_IDENTITYS_SET: Final = "Setup, Users, Permission Sets, <the identity's set>, System Permissions"
+API_PAGE: Final = f"{USERS_SET}: API Enabled; where that does not help, the org's edition has no API"
+NEVER_EXPIRES_PAGE: Final = f"{USERS_SET}: Password Never Expires"
 
 
 class Result(Enum):
@@ -90,6 +95,16 @@ def permission_row(check: str, held: frozenset[str] | Unseen, wanted: str, page:
     return Row(check, Result.FAILED, "the permission is missing", page)
 
 
+def set_password_row(check: str, held: frozenset[str] | Unseen, whose: str) -> Row:
+    """The identity may set passwords of others; `whose` is the sentence where it may."""
+    if isinstance(held, Unseen):
+        return unseen(check, held)
+    if held & {RESET_PASSWORDS, MANAGE_USERS}:
+        return Row(check, Result.OK, whose)
+    fix = f"{_IDENTITYS_SET}: Reset User Passwords and Unlock Users"
+    return Row(check, Result.FAILED, "the connection's identity may set nobody's password", fix)
+
+
 def way_row(way: str, now: datetime, instead: str) -> Row:
     """Until when a way in is open."""
     ends, name = ways_in.ENDS.get(way), ways_in.NAMES[way]
@@ -107,12 +122,11 @@ def address_row(logins: tuple[LoginRow, ...] | Unseen, then: datetime, when: str
     check = "egress_address"
     if isinstance(logins, Unseen):
         return unseen(check, logins)
-    own = sorted((row for row in logins if row.status == SUCCESS), key=lambda row: row.time)
-    if not own:
+    now_at = newest_success(logins)
+    if now_at is None:
         return Row(check, Result.SKIPPED, "no login of ours is on record yet")
-    now_at = own[-1]
-    before = [row for row in own if row.time <= then] or own[:1]
-    was_at = before[-1]
+    oldest = min((row for row in logins if row.status == SUCCESS), key=lambda row: row.time)
+    was_at = newest_success(row for row in logins if row.time <= then) or oldest
     if was_at.source_ip != now_at.source_ip:
         detail = f"{shown(now_at.source_ip)}, where it was {shown(was_at.source_ip)} {when}"
         return Row(check, Result.WARNING, detail, f"{TRUST_PAGE}: {shown(now_at.source_ip)}, if it is to be trusted")
@@ -143,7 +157,7 @@ def source_of(logins: tuple[LoginRow, ...] | Unseen) -> str:
     """Where the newest login that succeeded came from."""
     if isinstance(logins, Unseen):
         return ""
-    newest = max((row for row in logins if row.status == SUCCESS), key=lambda row: row.time, default=None)
+    newest = newest_success(logins)
     return shown(newest.source_ip) if newest else ""
 
 

@@ -57,14 +57,19 @@ def secret_fault(secret: SecretStr) -> str | None:
         return None
     try:
         form = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "is no JSON"
     if not all(isinstance(value, str) for value in form.values()):
         return "must hold texts alone"
-    url = urlsplit(form.get(TOKEN_URL, ""))
-    if url.scheme != "https" or not url.hostname or url.username or url.fragment:
-        return f"must name {TOKEN_URL}, an https:// address"
-    return None
+    return None if _is_address(form.get(TOKEN_URL, "")) else f"must name {TOKEN_URL}, an https:// address"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme == "https" and bool(url.hostname) and url.port != 0 and not (url.username or url.fragment)
+    except ValueError:
+        return False
 
 
 def _form(secret: SecretStr) -> dict[str, str] | None:

@@ -102,7 +102,7 @@ def check(config: Config) -> None:
     if fault := login_host_fault(config.login_url, config.allowed_hosts):
         faults.append(fault)
     if config.mailbox_password and not config.mailbox.startswith("imap"):
-        faults.append("mailbox_password needs a mailbox that is read by IMAP")
+        faults.append("mailbox_password needs a mailbox that is read by IMAP; write mailbox_password= to take it away")
     try:
         tls_context(config.ca_cert, config.client_cert, config.client_key)
     except ValueError as exc:

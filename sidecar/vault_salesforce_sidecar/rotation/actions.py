@@ -16,7 +16,7 @@ from vault_salesforce_sidecar.rotation.machine import CURRENT, Event, Fate, Secr
 from vault_salesforce_sidecar.rotation.outcome import Charge, Outcome
 from vault_salesforce_sidecar.rotation.parts import Account, Way
 from vault_salesforce_sidecar.rotation.publishing import publish
-from vault_salesforce_sidecar.rotation.renamed import gone, renamed_to
+from vault_salesforce_sidecar.rotation.renamed import gone, is_another, renamed_to
 from vault_salesforce_sidecar.rotation.sessions import Sessions, shut
 from vault_salesforce_sidecar.salesforce import login_history
 from vault_salesforce_sidecar.salesforce.interface import (
@@ -86,8 +86,8 @@ class Actions:
                 self._sessions.check_named(user.user_id)
         except OrgRefused as refused:
             return Outcome(Event.BLOCKED, refused.fault) if by_admin else self._unseen(entry, refused.fault)
-        if user is None:
-            return gone(self._renamed_to(entry))
+        if user is None or (not entry.marked and is_another(user, entry.user_id)):
+            return gone(self._renamed_to(entry), user)
         if not entry.marked:
             fault = shut(user) or self._no_password_login(user, by_admin=by_admin)
             if fault is None and self._is_spent(counted := unforgiven(user.failed_logins, entry.forgiven)):
@@ -99,13 +99,14 @@ class Actions:
             return Outcome(Event.LOST)
         return Outcome(Event.DONE if unmoved else Event.REFUSED)
 
-    def reset(self) -> Outcome:
+    def reset(self, entry: JournalEntry) -> Outcome:
         """Have the org make a temporary password, as an administrator; the answer is what is live then."""
         org = self._account.org
         try:
             user = self.find_user()
-            fault = findings.NO_USER if user is None else shut(user)
-            if user is None or (fault and fault is not findings.LOCKED):
+            if user is None or is_another(user, entry.user_id):
+                return gone(self._renamed_to(entry), user)
+            if (fault := shut(user)) and fault is not findings.LOCKED:
                 return Outcome(Event.BLOCKED, fault)
             user_id = user.user_id
             self._sessions.check_named(user_id)
@@ -123,8 +124,9 @@ class Actions:
         counted = unforgiven(seen.failed_logins, entry.forgiven) if seen else None
         if seen is not None and (fault := shut(seen)):
             return Outcome(Event.BLOCKED, fault, Charge.TAKE_BACK, counted=counted)
-        if seen is None and (name := self._renamed_to(entry)):
-            return replace(gone(name), charge=Charge.TAKE_BACK)
+        another = seen is not None and entry.given_password is None and is_another(seen, entry.user_id)
+        if (name := self._renamed_to(entry) if seen is None or another else "") or another:
+            return replace(gone(name, seen), charge=Charge.TAKE_BACK)
         if self._is_spent(counted):
             return Outcome(Event.NO_BUDGET, None, Charge.TAKE_BACK, counted=counted)
         self._ready()

@@ -30,6 +30,7 @@ _OF_ONE_ACCOUNT: Final = frozenset(
         "LOGIN_DURING_RESTRICTED_TIME",
         "not_for_xml",
         findings.ANOTHER_ORG,
+        findings.ANOTHER_USER.code,
         findings.EXPIRED.code,
         findings.FROZEN.code,
         findings.HELD,

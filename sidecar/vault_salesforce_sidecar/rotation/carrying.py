@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -11,8 +12,8 @@ from vault_salesforce_sidecar.log import asked_by
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine, tokens
 from vault_salesforce_sidecar.rotation.asking import Desk, Situation
-from vault_salesforce_sidecar.rotation.chores import SESSIONS, Chores
-from vault_salesforce_sidecar.rotation.credentials import Credentials
+from vault_salesforce_sidecar.rotation.chores import HISTORY, PUSH, SESSIONS, Chores
+from vault_salesforce_sidecar.rotation.credentials import Credentials, just_published
 from vault_salesforce_sidecar.rotation.jobs import Jobs
 from vault_salesforce_sidecar.rotation.journal import Journal, machine_entry, with_entry
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, Event, Fate, State
@@ -108,12 +109,20 @@ class Carrier:
             if SESSIONS in stored.record.owed and State(stored.record.state) in FREE:
                 self.do_chores(stored)
 
-    def do_chores(self, stored: Stored[JournalEntry], own: Session | None = None) -> Stored[JournalEntry]:
-        """Do what the entry owes, as far as it can be done now; the entry then. `own`: see `Chores.do`."""
+    def do_chores(
+        self, stored: Stored[JournalEntry], own: Session | None = None, *, pushed: bool | None = None
+    ) -> Stored[JournalEntry]:
+        """Do what the entry owes, as far as it can be done now; the entry then. `own`, `pushed`: see `Chores.do`."""
         account = stored.record.username.lower()
         try:
-            stored = self.chores.do(stored, own)
-        except (Conflict, KvUnavailable, EngineError) as exc:
+            stored = self.chores.do(stored, own, pushed=pushed)
+        except Conflict:
+            seen = self.roster.seen(account)
+            if seen is None or seen.stored.version <= stored.version:
+                log.warning("chores are left", role=stored.record.role, reason="somebody else writes there")
+                self._leave_chores(account)
+            return stored
+        except (KvUnavailable, EngineError) as exc:
             log.warning("chores are left", role=stored.record.role, reason=str(exc))
             self._leave_chores(account)
             return stored
@@ -157,6 +166,7 @@ class Carrier:
             noted=self.roster.note,
             announcement=announcement,
         )
+        left: Callable[[], None] | None = None
         try:
             stored = runner.run()
         except Deposed:
@@ -170,15 +180,20 @@ class Carrier:
             log.exception("rotation failed", role=account.name)
             self.leave_alone(account.username.lower(), self._least_hold_seconds)
         else:
-            self._came_to_rest(account, stored, runner.own_session)
+            left = self._came_to_rest(account, stored, runner.own_session)
         finally:
             self.parts.changed()
         # Who waits for the rotation need not wait for these.
         self.jobs.announce(account.username.lower())
+        if left is not None:
+            left()
         if runner.record.state == State.SETTLED:
             tokens.tidy(account, runner.record)
 
-    def _came_to_rest(self, account: Account, stored: Stored[JournalEntry], own: Session | None) -> None:
+    def _came_to_rest(
+        self, account: Account, stored: Stored[JournalEntry], own: Session | None
+    ) -> Callable[[], None] | None:
+        """Do what whoever waits for the rotation counts on. Returns: what is left to do, if anything; it is owed."""
         record = stored.record
         self.parts.counted("rotation", record.state)
         log.info(
@@ -191,7 +206,27 @@ class Carrier:
             version=record.published_version,
             **asked_by(record),
         )
-        self.after_rest(account, self.do_chores(stored, own))
+
+        def follow_up(pushed: bool | None) -> None:  # noqa: FBT001 - see `Chores.do`
+            self.after_rest(account, self.do_chores(stored, own, pushed=pushed))
+
+        pushed = self._push_first(account, record)
+        if pushed:
+            return partial(follow_up, pushed)
+        follow_up(pushed)
+        return None
+
+    def _push_first(self, account: Account, record: JournalEntry) -> bool | None:
+        """Hand over the version that was just published, where nothing but its row in the history is owed besides.
+
+        Returns: Whether the plugin has it; None: it was not tried.
+        """
+        if record.state != State.SETTLED or set(record.owed) != {HISTORY, PUSH}:
+            return None
+        try:
+            return self.chores.pushed(record, just_published(account, record))
+        except (KvUnavailable, EngineError):
+            return None
 
     def _abandon(self, known: Stored[JournalEntry]) -> None:
         """A creation that was interrupted before its role was stored comes to nothing; anything else waits."""

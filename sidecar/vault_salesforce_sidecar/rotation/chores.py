@@ -1,5 +1,6 @@
 """What is owed after a rotation came to rest, at least once and by whoever sees it owed: push, history, emptying."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 import structlog
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_plugin_sdk.logical.errors import CallerError
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_contract.published import PublishedCredential
@@ -39,12 +40,15 @@ class Chores:
         self._parts, self._journal, self._credentials = parts, journal, credentials
         self._history = Store(parts.engine_kv, "history", dump=history_entry.dump, load=history_entry.load)
 
-    def do(self, stored: Stored[JournalEntry], own: Session | None = None) -> Stored[JournalEntry]:
+    def do(
+        self, stored: Stored[JournalEntry], own: Session | None = None, *, pushed: bool | None = None
+    ) -> Stored[JournalEntry]:
         """Do what is owed, and write what is left.
 
         Args:
             stored: The entry.
             own: The session of the user's that proved the new password, where it is still in hand.
+            pushed: How the push went that was tried already; None: none was.
 
         Raises:
             KvUnavailable: It stays owed.
@@ -54,7 +58,7 @@ class Chores:
         if EMPTY in left:
             record = self._empty(record)
             left -= {EMPTY}
-        if PUSH in left and self._pushed(record):
+        if PUSH in left and (self.pushed(record) if pushed is None else pushed):
             left -= {PUSH}
         if HISTORY in left:
             self.remember(record)
@@ -66,13 +70,29 @@ class Chores:
         record = replace(record, owed=tuple(sorted(left)))
         return stored if record == stored.record else self._journal.put(record.username, record, stored.version)
 
-    def history(self, role: str) -> tuple[HistoryEntry, ...]:
-        """The role's rotations, newest first. Raises: KvUnavailable."""
-        known = self._history.get(role)
-        return known.record if known else ()
+    def history(self, role: str, username: str = "") -> tuple[HistoryEntry, ...]:
+        """The role's rotations, newest first. Raises: KvUnavailable.
 
-    def push(self, name: str, record: JournalEntry) -> bool:
+        Args:
+            role: Its name.
+            username: Its user: what their entry owes the history is shown as if it were written. Empty: nobody's is.
+        """
+        newest = None
+        with suppress(OperatorError):  # an entry of a newer release: its row is there, or comes
+            newest = self._journal.get(username) if username else None
+        known = self._history.get(role)
+        rows = known.record if known else ()
+        if newest is None or newest.record.role != role or HISTORY not in newest.record.owed:
+            return rows
+        return remembered(rows, _row(newest.record))
+
+    def push(self, name: str, record: JournalEntry, found: Found | None = None) -> bool:
         """Hand over what KV holds now, if it is a proven version of ours.
+
+        Args:
+            name: The role.
+            record: The entry that published it.
+            found: What KV holds, where that is known; None: it is read.
 
         Returns: False where the role is being created, and not there to be pushed yet.
         Raises: PushFailed, KvUnavailable.
@@ -80,7 +100,7 @@ class Chores:
         role = None if record.state == State.DELETED else self._parts.roles.get(name)
         if role is None and record.state != State.DELETED:
             return record.since is None or self._parts.clock.now() - record.since >= _CREATION
-        found = self._credentials.read(name)
+        found = found or self._credentials.read(name)
         # Another version is somebody else's, or that of a rotation which pushes it itself.
         if record.published_version and found.version == record.published_version:
             credential = self._credential(role.record, record, found) if role else self._deleted(record)
@@ -111,9 +131,10 @@ class Chores:
         log.info("sessions ended", role=record.role, ended=ended, rotation_id=record.rotation_id)
         return f"{ended} ended"
 
-    def _pushed(self, record: JournalEntry) -> bool:
+    def pushed(self, record: JournalEntry, found: Found | None = None) -> bool:
+        """Whether the entry's version could be handed over; `found`: see `push`. Raises: KvUnavailable."""
         try:
-            return self.push(record.role, record)
+            return self.push(record.role, record, found)
         except PushFailed as exc:
             log.warning("push failed", role=record.role, version=record.published_version, reason=str(exc))
             return False
@@ -175,25 +196,8 @@ class Chores:
 
     def remember(self, record: JournalEntry) -> None:
         """Write the rotation into the role's history, once. Raises: Conflict, KvUnavailable."""
-        row = HistoryEntry(
-            rotation_id=record.rotation_id,
-            cause=record.cause,
-            began=record.began,
-            ended=record.since,
-            outcome=record.state,
-            reason=record.reason,
-            evidence=record.evidence,
-            way=record.way,
-            sessions=record.sessions,
-            version=record.published_version,
-            fault_code=record.fault_code,
-            request_id=record.request_id,
-            display_name=record.display_name,
-            entity_id=record.entity_id,
-            accessor=record.accessor,
-        )
         try:
-            self.note(record.role, row)
+            self.note(record.role, _row(record))
         except ValueError as exc:  # of a newer release, or spoilt: no rotation waits for that
             log.warning("a history is left alone", role=record.role, reason=str(exc))
 
@@ -228,6 +232,26 @@ class Chores:
                 continue
             return
         raise Conflict(role)
+
+
+def _row(record: JournalEntry) -> HistoryEntry:
+    return HistoryEntry(
+        rotation_id=record.rotation_id,
+        cause=record.cause,
+        began=record.began,
+        ended=record.since,
+        outcome=record.state,
+        reason=record.reason,
+        evidence=record.evidence,
+        way=record.way,
+        sessions=record.sessions,
+        version=record.published_version,
+        fault_code=record.fault_code,
+        request_id=record.request_id,
+        display_name=record.display_name,
+        entity_id=record.entity_id,
+        accessor=record.accessor,
+    )
 
 
 def _next(role: StaticRole, record: JournalEntry, now: datetime) -> datetime | None:

@@ -86,6 +86,20 @@ class Credentials:
         self._kv.set_metadata(f"creds/{role}", custom_metadata=labels)
 
 
+def just_published(account: Account, entry: JournalEntry) -> Found:
+    """What KV holds once this entry has settled, as `Credentials.publish` wrote it."""
+    return Found(
+        entry.published_version,
+        Secret(entry.current_password, entry.current_token),
+        entry.published_id,
+        entry.last_rotation,
+        account.config.login_url,
+        entry.instance_url,
+        entry.organization_id,
+        account.username,
+    )
+
+
 def _found(newest: KvVersion | None) -> Found:
     if newest is None:
         return Found(0, None)

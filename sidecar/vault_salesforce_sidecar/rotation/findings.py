@@ -74,6 +74,11 @@ NO_PASSWORD_LOGIN: Final[Mapping[str, Fault]] = {
 NO_USER: Final = _finding(
     "no_such_user", "The org has no user of that name.", "Compare the role's username with Salesforce's."
 )
+ANOTHER_USER: Final = _finding(
+    "another_user",
+    "The role's user name belongs to another user in Salesforce now.",
+    "Delete the role, and create it anew for that user.",
+)
 NO_IDENTITY: Final = _finding(
     "no_identity",
     "The connection has no identity that could look or set a password.",

@@ -88,8 +88,12 @@ class Holds:
 
     def check(self, config: str) -> Held | None:
         """The same as KV has it now. Raises: KvUnavailable."""
+        listed = {_name(key) for key in self._store.list()}  # most connections were never held: one call says so
+        with self._lock:
+            named = listed.union(self._known)
         for name in (ALL, config):
-            self._read(name)
+            if name in named:
+                self._read(name)
         return self.on(config)
 
     def waits(self, role: str, config: str) -> bool:

@@ -159,6 +159,18 @@ def queued_by(record: JournalEntry) -> Caller:
     return Caller(record.queued_request_id, record.queued_by, record.queued_entity_id, record.queued_accessor)
 
 
+def without_notes(record: JournalEntry) -> JournalEntry:
+    """The record without what others may add while it is in hand: one more rotation, a push, an end of sessions."""
+    return replace(with_queued(record, "", Caller()), owed=(), end_sessions=False)
+
+
+def with_notes(record: JournalEntry, noted: JournalEntry) -> JournalEntry:
+    """The record with what others added to the one that was written before it."""
+    owed = tuple(sorted({*record.owed, *noted.owed}))
+    queued = with_queued(record, noted.queued, queued_by(noted), end_sessions=noted.queued_end_sessions)
+    return replace(queued, owed=owed, end_sessions=record.end_sessions or noted.end_sessions)
+
+
 def fresh(username: str, role: str) -> JournalEntry:
     """The entry of an account that had none: nothing is known of it."""
     return JournalEntry(username=username, role=role, state=State.WITHDRAWN.value, salt=secrets.token_hex(16))

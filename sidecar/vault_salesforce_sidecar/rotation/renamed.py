@@ -8,7 +8,7 @@ from vault_salesforce_sidecar.rotation import findings
 from vault_salesforce_sidecar.rotation.machine import Event
 from vault_salesforce_sidecar.rotation.outcome import Outcome
 from vault_salesforce_sidecar.rotation.parts import Account
-from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, Org, OrgRefused, Session
+from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, Org, OrgRefused, Session, User
 
 ID_LENGTH = 15  # what follows is a checksum of the letters' case, which not every answer carries
 AsAdmin = Callable[[Callable[[Session], dict[str, str]]], dict[str, str]]
@@ -27,10 +27,20 @@ def renamed_to(account: Account, user_id: str, as_admin: AsAdmin) -> str:
     return "" if name.lower() == account.username.lower() else name
 
 
-def gone(name: str) -> Outcome:
-    """What comes of a user whom the org does not have under the role's name; empty: under no other one either."""
+def is_another(user: User, user_id: str) -> bool:
+    """Whether the name has gone to another user than the one whose id is known; empty: none is."""
+    return bool(user_id) and user.user_id[:ID_LENGTH] != user_id[:ID_LENGTH]
+
+
+def gone(name: str, found: User | None = None) -> Outcome:
+    """What comes of a user whom the org does not have under the role's name; empty: under no other one either.
+
+    Args:
+        name: What the user is called now.
+        found: Who has the role's name instead.
+    """
     if not name:
-        return Outcome(Event.BLOCKED, findings.NO_USER)
+        return Outcome(Event.BLOCKED, findings.ANOTHER_USER if found else findings.NO_USER)
     return Outcome(Event.BLOCKED, findings.renamed(name), changes={"renamed_to": name})
 
 

@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 
-from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import findings, machine
@@ -19,10 +19,10 @@ from vault_salesforce_sidecar.rotation.journal import (
     Journal,
     Now,
     machine_entry,
-    queued_by,
     with_entry,
     with_fault,
-    with_queued,
+    with_notes,
+    without_notes,
 )
 from vault_salesforce_sidecar.rotation.machine import REST, Change, Entry, Event, LogIn, Put, ReadRecord, Reset, State
 from vault_salesforce_sidecar.rotation.outcome import Charge, Outcome
@@ -36,6 +36,8 @@ from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, NotSent, 
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
 
 log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
 
 SETTLING_SECONDS: Final = 5.0  # after a change of unknown fate: it may still land
 MOST_LOST: Final = 3  # answers lost in a row before the door counts as shut
@@ -206,7 +208,7 @@ class Runner:
                 self._charged = False
                 return outcome
             case Reset():
-                return self._actions.reset()
+                return self._actions.reset(self.record)
             case Change(_, _):
                 if judges(command, self._account.role) and not self._charge():
                     return Outcome(Event.NO_BUDGET)
@@ -276,7 +278,8 @@ class Runner:
 
     def _brake(self, entry: Entry, look: Callable[[str], Held | None]) -> Fault | None:
         """Why this rotation does not go on, where a hold is on and nothing was sent yet."""
-        held = look(self._account.role.config) if is_stoppable(entry) else None
+        # Asked again where Vault does not say: who gives up here has spent a login for nothing.
+        held = self._while_held(partial(look, self._account.role.config)) if is_stoppable(entry) else None
         return findings.held(held.sentence) if held else None
 
     def _written(self, record: JournalEntry, after: Entry) -> JournalEntry:
@@ -306,11 +309,11 @@ class Runner:
 
         Raises: Deposed, KvUnavailable.
         """
-        failed = 0
         while True:
             at = self._parts.clock.monotonic()
+            put = partial(self._journal.put, self._account.username, record, self._stored.version)
             try:
-                self._stored = self._journal.put(self._account.username, record, self._stored.version)
+                self._stored = self._while_held(put)
                 break
             except Conflict:
                 found = self._journal.get(self._account.username)
@@ -319,17 +322,24 @@ class Runner:
                 if found.record == record:  # an earlier try of ours, of which we had not heard
                     self._stored = found
                     break
-                if _without_notes(found.record) != _without_notes(self.record):
+                if without_notes(found.record) != without_notes(self.record):
                     raise Deposed from None
-                record = _with_notes(record, found.record)
+                record = with_notes(record, found.record)
                 self._stored = found
+        self._held_until = at + self._hold_seconds
+        self._noted(self._stored)
+
+    def _while_held(self, call: Callable[[], Answer]) -> Answer:
+        """Ask Vault again and again while we hold the entry. Raises: KvUnavailable."""
+        failed = 0
+        while True:
+            try:
+                return call()
             except KvUnavailable:
                 failed += 1
                 if self._stopping.is_set() or not self._time_for(_pause_seconds(failed) + KV_CALL_SECONDS):
                     raise
                 self._parts.clock.wait(self._stopping, _pause_seconds(failed))
-        self._held_until = at + self._hold_seconds
-        self._noted(self._stored)
 
     def _hold_for_a_call(self) -> None:
         self._hold_for(self._account.org.longest_call_seconds)
@@ -381,17 +391,6 @@ def at_rest(record: JournalEntry, now: Now) -> JournalEntry:
 def _waited_for_a_token(record: JournalEntry) -> bool:
     given = record.cause in (TOKEN, "resync") and record.fault_code != findings.EXPIRED.code
     return given and not record.published_version and record.mailbox_mark is not None
-
-
-def _without_notes(record: JournalEntry) -> JournalEntry:
-    """The record without what others may add while it is in hand: one more rotation, a push, an end of sessions."""
-    return replace(with_queued(record, "", Caller()), owed=(), end_sessions=False)
-
-
-def _with_notes(record: JournalEntry, noted: JournalEntry) -> JournalEntry:
-    owed = tuple(sorted({*record.owed, *noted.owed}))
-    queued = with_queued(record, noted.queued, queued_by(noted), end_sessions=noted.queued_end_sessions)
-    return replace(queued, owed=owed, end_sessions=record.end_sessions or noted.end_sessions)
 
 
 def _pause_seconds(failed: int) -> float:

@@ -265,8 +265,9 @@ class Rotations:
 
     def history(self, role: str) -> list[HistoryEntry]:
         """The role's rotations, newest first. Raises: CallerError 404, KvUnavailable."""
-        rows = list(self.carrier.chores.history(role))
-        if not rows and self._parts.roles.get(role) is None:
+        known = self._parts.roles.get(role)
+        rows = list(self.carrier.chores.history(role, known.record.username if known else ""))
+        if not rows and known is None:
             raise CallerError(f"there is no role {role!r}", status=HTTPStatus.NOT_FOUND)
         return rows
 

@@ -13,7 +13,7 @@ from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine
 from vault_salesforce_sidecar.rotation.budget import logins_left
 from vault_salesforce_sidecar.rotation.chores import LEFT, SESSIONS
-from vault_salesforce_sidecar.rotation.findings import EXPIRED, LOCKED
+from vault_salesforce_sidecar.rotation.findings import ENOUGH_LOGINS, EXPIRED, LOCKED
 from vault_salesforce_sidecar.rotation.foreign import KvFault
 from vault_salesforce_sidecar.rotation.holds import HELD, Held
 from vault_salesforce_sidecar.rotation.machine import REST, State
@@ -182,6 +182,8 @@ def sentence(record: JournalEntry) -> str:
     reason = _REASONS.get(record.reason, record.reason)
     if record.mends:
         reason = _RESETTING if record.resets else _MENDING.get(record.reason, reason)
+    if record.fault_code == ENOUGH_LOGINS.code:
+        reason = ""  # one more would go in: it is we who make none
     if record.reason == machine.NEITHER and record.fate == machine.Fate.DONE.name.lower():
         reason = _ACCEPTED_AND_REFUSED
     fault = f"{record.fault_cause} {record.fault_remedy}".strip()

@@ -76,9 +76,7 @@ class AdminSessions:
         self._lock = threading.Lock()
         self._all: OrderedDict[Identity, _Known] = OrderedDict()
 
-    def get(
-        self, identity: Identity, log_in: Callable[[], Session], longest_seconds: float | None = None
-    ) -> Session:
+    def get(self, identity: Identity, log_in: Callable[[], Session], longest_seconds: float | None = None) -> Session:
         """The identity's session; at most one login is under way for it, and its outcome is everybody's.
 
         Args:

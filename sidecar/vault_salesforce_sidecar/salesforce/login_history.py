@@ -192,8 +192,8 @@ def stale_consumers(rows: Iterable[LoginRow], since: datetime, quiet_since: date
     return tuple(sorted(still, key=lambda one: one.last, reverse=True)[:MOST_CONSUMERS])
 
 
-def last_source(rows: Iterable[LoginRow]) -> LoginRow | None:
-    """The newest login that succeeded."""
+def newest_success(rows: Iterable[LoginRow]) -> LoginRow | None:
+    """The newest login that succeeded; None: none did."""
     return max((row for row in rows if row.status == SUCCESS), key=lambda row: row.time, default=None)
 
 

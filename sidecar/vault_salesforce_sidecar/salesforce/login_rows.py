@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from vault_salesforce_sidecar.salesforce.ids import same_record
 from vault_salesforce_sidecar.salesforce.interface import LoginRow, Org, OrgRefused, Session
 from vault_salesforce_sidecar.salesforce.rights import NOT_SHOWN, permissions_of
 
@@ -28,6 +29,6 @@ def visible_logins(org: Org, session: Session, user_id: str, since: datetime) ->
         if refused.fault.code in NOT_SHOWN:
             return None
         raise
-    if rows or user_id[:15] == session.user_id[:15]:
+    if rows or same_record(user_id, session.user_id):
         return rows
     return rows if permissions_of(org, session, session.user_id, MAY_LOOK) else None

@@ -9,6 +9,7 @@ import jwt
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.salesforce import faults_oauth
+from vault_salesforce_sidecar.salesforce.ids import ID
 from vault_salesforce_sidecar.salesforce.interface import Lost, OrgRefused
 from vault_salesforce_sidecar.salesforce.message import Answer, Request, json_of
 
@@ -19,7 +20,7 @@ ASSERTION_SECONDS = 150  # Salesforce takes three to five minutes at most, and c
 # In front of .salesforce.com: a sandbox's name stands behind two hyphens, which no My Domain of production has.
 _SANDBOX_HOST = re.compile(r"test|cs[0-9]+|[a-z0-9-]+--[a-z0-9.-]+\.my|[a-z0-9-]+\.(?:sandbox|scratch)\.my", re.ASCII)
 _TOKEN = re.compile(r"[!-~]{1,8192}")  # opaque, but it goes into a header
-_IDENTITY = re.compile(r"/id/([A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?)/([A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?)")
+_IDENTITY = re.compile(rf"/id/({ID.pattern})/({ID.pattern})")
 _OK, _SERVER_ERROR = 200, 500
 _LARGEST_ANSWER = 64 * 1024
 _SALESFORCE = ".salesforce.com"

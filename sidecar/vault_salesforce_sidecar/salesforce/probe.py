@@ -1,7 +1,6 @@
 """The way to a login host, as far as one comes without a credential: its name, its certificate, its clock."""
 
 import http.client
-import json
 import socket
 import ssl
 import time
@@ -15,6 +14,7 @@ from vault_salesforce_contract.api.config import Config
 from vault_salesforce_contract.origin import is_loopback
 from vault_salesforce_sidecar.salesforce.hosts import Origin, origin_of
 from vault_salesforce_sidecar.salesforce.lines import Proxy, open_line
+from vault_salesforce_sidecar.salesforce.message import json_of
 from vault_salesforce_sidecar.salesforce.tls import tls_context
 
 SECONDS: Final = 5.0  # for all of it but the look-up of the name
@@ -100,16 +100,20 @@ def _ask(sock: Any, origin: Origin, now: Callable[[], datetime]) -> tuple[float 
     sock.sendall(f"{head}User-Agent: vault-salesforce\r\nConnection: close\r\n\r\n".encode("ascii"))
     with http.client.HTTPResponse(sock) as response:
         response.begin()
-        told = response.getheader("Date")
-        skew = (parsedate_to_datetime(told) - now()).total_seconds() if told else None
-        return skew, _versions(response.read(_LARGEST))
+        return _skew(response.getheader("Date"), now()), _versions(response.read(_LARGEST))
+
+
+def _skew(told: str | None, now: datetime) -> float | None:
+    try:
+        return (parsedate_to_datetime(told) - now).total_seconds() if told else None
+    except (ValueError, TypeError):  # TypeError: a date without a zone
+        return None
 
 
 def _versions(body: bytes) -> tuple[str, ...]:
     try:
-        found = json.loads(body)
-        return tuple(str(one["version"]) for one in found)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return tuple(str(one["version"]) for one in json_of(body))
+    except (ValueError, TypeError, KeyError):
         return ()
 
 

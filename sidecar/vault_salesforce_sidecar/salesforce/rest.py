@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.salesforce import faults
+from vault_salesforce_sidecar.salesforce.ids import ID
 from vault_salesforce_sidecar.salesforce.interface import Fault, LoginRow, Lost, OrgRefused, Session
 from vault_salesforce_sidecar.salesforce.message import Answer, Request, json_of
 
-USER_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 MOST_DELETED = 100  # records that one call deletes; Salesforce takes 200, in an address twice as long
 _MOST_ROWS = 200
 _SOBJECT = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}", re.ASCII)
@@ -33,11 +33,6 @@ class Page(NamedTuple):
 
     records: list[Record]
     next_path: str | None
-
-
-def same_user(one: str, other: str) -> bool:
-    """Whether two ids, of 15 or 18 characters, are one user's: the last three are a checksum."""
-    return one[:15] == other[:15]
 
 
 def user_request(session: Session, api_version: str, username: str, *, with_failed_logins: bool) -> Request:
@@ -85,7 +80,7 @@ def unlock_request(session: Session, api_version: str, user_login_id: str) -> Re
 
 def delete_request(session: Session, api_version: str, ids: Sequence[str]) -> Request:
     """Delete up to `MOST_DELETED` records, each for itself. Raises: ValueError where an id is none."""
-    if not all(map(USER_ID.fullmatch, ids)):
+    if not all(map(ID.fullmatch, ids)):
         raise ValueError("not an id")
     url = f"{_base(session, api_version)}/composite/sobjects?ids={','.join(ids)}&allOrNone=false"
     return Request("DELETE", url, _authorization(session))
@@ -154,7 +149,7 @@ def page(answer: Answer) -> Page:
 def id_of(record: Record) -> str:
     """The id of a record that was found. Raises: Lost where it is none."""
     found = record.get("Id")
-    if not isinstance(found, str) or not USER_ID.fullmatch(found):
+    if not isinstance(found, str) or not ID.fullmatch(found):
         raise Lost("the org answered with a record whose id cannot be read")
     return found
 
@@ -281,7 +276,7 @@ def _query(session: Session, api_version: str, soql: str) -> Request:
 
 
 def _record_url(session: Session, api_version: str, sobject: str, record_id: str) -> str:
-    if not USER_ID.fullmatch(record_id):
+    if not ID.fullmatch(record_id):
         raise ValueError("not a user id" if sobject == "User" else "not an id")
     return f"{_base(session, api_version)}/sobjects/{sobject}/{record_id}"
 

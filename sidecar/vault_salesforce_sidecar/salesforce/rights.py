@@ -1,9 +1,9 @@
 """What a user may do in their org, by their profile and permission sets; and the queries that ask for it."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+from vault_salesforce_sidecar.salesforce.ids import ID
 from vault_salesforce_sidecar.salesforce.interface import Org, OrgRefused, Session
 
 # Whoever holds one of these can become anybody in the org, or make code that does.
@@ -19,7 +19,6 @@ PRIVILEGES: Final = frozenset(
 NOT_SHOWN: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT_ACCESS", "NOT_FOUND"})
 # Columns of every org: where these are not to be seen, the object is not either.
 _EVERYWHERE: Final = frozenset({"PermissionsModifyAllData", "PermissionsManageUsers"})
-_ID: Final = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 
 
 def assignments_query(user_id: str, permissions: Iterable[str]) -> str:
@@ -31,7 +30,7 @@ def assignments_query(user_id: str, permissions: Iterable[str]) -> str:
 
     Raises: ValueError where the id is none.
     """
-    if not _ID.fullmatch(user_id):
+    if not ID.fullmatch(user_id):
         raise ValueError("not a user id")
     columns = ", ".join(f"PermissionSet.{name}" for name in sorted(permissions))
     return f"SELECT {columns} FROM PermissionSetAssignment WHERE AssigneeId = '{user_id}'"  # noqa: S608 - an id

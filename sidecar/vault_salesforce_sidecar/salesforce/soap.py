@@ -18,6 +18,7 @@ from zeep.wsdl import Document
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.salesforce import faults
+from vault_salesforce_sidecar.salesforce.ids import ID
 from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, OrgRefused
 from vault_salesforce_sidecar.salesforce.message import Answer, Request
 from vault_salesforce_sidecar.salesforce.transport import Transport
@@ -34,7 +35,6 @@ _NO_MAIL: _Headers = {
 }
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _SESSION_ID = re.compile(r"[!-~]{1,8192}")  # opaque, but it goes into a header
-_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _XML_TEXT = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 
 # At DEBUG it prints whole envelopes, passwords included.
@@ -233,14 +233,14 @@ def _login_result(result: etree._Element | None) -> LoginResult | None:
     password_expired = _FLAGS.get(_text(result, "passwordExpired") or "")
     if not session_id or not _SESSION_ID.fullmatch(session_id) or not server_url or password_expired is None:
         return None
-    if not user_id or not _ID.fullmatch(user_id):
+    if not user_id or not ID.fullmatch(user_id):
         return None
     return LoginResult(
         session_id=SecretStr(session_id),
         server_url=server_url,
         password_expired=password_expired,
         user_id=user_id,
-        organization_id=organization_id if organization_id and _ID.fullmatch(organization_id) else "",
+        organization_id=organization_id if organization_id and ID.fullmatch(organization_id) else "",
         is_sandbox=_FLAGS.get(_text(result, "sandbox") or ""),
     )
 

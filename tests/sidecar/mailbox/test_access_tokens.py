@@ -106,13 +106,16 @@ def test_an_issuer_that_nobody_vouches_for_gets_no_secret(issuer):
 @pytest.mark.parametrize(
     ("secret", "fault"),
     [
-        ("ya29.opaque", None),
+        ("an opaque token", None),
         ('{"token_url": "https://x.example/token", "client_id": "id"}', None),
         ('{"token_url": "http://x.example/token"}', "must name token_url"),
         ('{"token_url": "https://hidden@x.example/token"}', "must name token_url"),
+        ('{"token_url": "https://[hidden/token"}', "must name token_url"),
+        ('{"token_url": "https://x.example:99999/hidden"}', "must name token_url"),
         ('{"client_id": "hidden"}', "must name token_url"),
         ('{"token_url": "https://x.example/token", "scope": 7}', "must hold texts alone"),
         ("{hidden", "is no JSON"),
+        ('{"hidden":' * 100_000, "is no JSON"),
     ],
 )
 def test_a_secret_that_cannot_be_one_is_told_without_repeating_it(secret, fault):

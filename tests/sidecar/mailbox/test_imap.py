@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from bad_server import SELECTED, BadServer
-from dovecot import HASTY, PASSWORD, config_of, until
+from dovecot import HASTY, PASSWORD, config_of
+from waiting import until
 
 from vault_salesforce_sidecar.mailbox import imap, metered, watched
 from vault_salesforce_sidecar.mailbox.mail import MailboxUnavailable

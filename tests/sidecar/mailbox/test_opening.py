@@ -4,7 +4,8 @@ import threading
 
 import pytest
 import trustme
-from dovecot import ACCESS_TOKEN, PASSWORD, config_of, until
+from dovecot import ACCESS_TOKEN, PASSWORD, config_of
+from waiting import until
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError

@@ -4,9 +4,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from dovecot import config_of, until
+from dovecot import config_of
 from fakes import CALLER, CRM
 from stage import Stage
+from waiting import until
 
 from salesforce_orgsim.mail import token_letter
 from vault_plugin_sdk.framework.fields import from_stored, to_stored

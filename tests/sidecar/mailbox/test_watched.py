@@ -6,7 +6,8 @@ import time
 from email.message import EmailMessage
 
 import pytest
-from dovecot import HASTY, config_of, until
+from dovecot import HASTY, config_of
+from waiting import until
 
 from vault_salesforce_sidecar.clock import SystemClock
 from vault_salesforce_sidecar.mailbox import imap, watched

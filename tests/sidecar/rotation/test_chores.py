@@ -81,3 +81,29 @@ def test_a_history_that_was_spoilt_holds_up_no_rotation():
     assert rotations.rotate("crm", CALLER, wait=10).done
     assert rotations.rotate("crm", CALLER, wait=10).done
     assert not stage.entry.get("owed")
+
+
+def test_what_is_pushed_from_memory_is_what_kv_holds():
+    stage = Stage()
+    rotations = stage.enrolled()
+    assert rotations.rotate("crm", CALLER).done
+    from_memory = stage.pushed.pop("crm")
+    rotations.republish(["crm"])
+    assert stage.pushed["crm"] == from_memory
+    assert from_memory.version == 2
+
+
+def test_a_rotation_is_answered_before_its_row_in_the_history_is_written_and_the_row_is_shown_all_the_same():
+    stage = Stage()
+    rotations = stage.enrolled()
+    seen = []
+
+    def announce(account):
+        names = stage.accidents.names
+        seen.append(("push" in names, any("history" in name for name in names), rotations.history("crm")[0].cause))
+
+    rotations.carrier.jobs.announce = announce
+    rotations.rotate("crm", CALLER, cause="leak")
+    assert seen[0] == (True, False, "leak")
+    assert stage.entry["owed"] == []
+    assert [row.cause for row in rotations.history("crm")] == ["leak", "create"]

@@ -264,3 +264,11 @@ def test_an_empty_store_holds_nothing(memory_kv):
     holds.refresh({})
     assert holds.on("demo") is None
     assert holds.names() == []
+
+
+def test_where_nothing_was_ever_held_one_call_says_so_each_time():
+    stage = Stage()
+    rotations = stage.enrolled()
+    rotations.rotate("crm", CALLER)
+    names = [name for name in stage.accidents.names if "hold/" in name]
+    assert names == ["engine: list hold/"] * 2  # as it begins, and right before the change

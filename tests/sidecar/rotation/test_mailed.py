@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import structlog
-from fakes import CALLER, CRM
+from fakes import CALLER, CRM, JOURNAL
 from stage import Stage
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
@@ -59,6 +59,16 @@ def waiting(stage):
     rotations.rotate("crm", CALLER, allow_security_token_wait=True)
     assert stage.entry["state"] == "awaiting_token"
     return rotations
+
+
+@pytest.mark.parametrize(("charges", "tried"), [(1, 1), (2, 0)])
+def test_the_last_login_is_not_spent_on_a_mail_whose_sender_nobody_proved(stage, charges, tried):
+    rotations = stage.enrolled()
+    run_out(stage, rotations, seconds=40)
+    stage.engine_kv.newest(JOURNAL)["charges"] = charges
+    stage.mailbox.bring(CRM, FORGED)
+    run_out(stage, rotations, seconds=60)
+    assert stage.person.logins == tried
 
 
 def test_a_mail_that_comes_minutes_late_is_looked_for_at_once_when_the_mailbox_says_so(stage):

@@ -131,6 +131,16 @@ def test_a_privileged_user_is_repaired_only_when_named():
     assert mend(rotations, "set").done
 
 
+def test_a_user_who_became_privileged_since_the_repair_began_is_not_reset():
+    stage, rotations = stuck()
+    stage.org.script["find_user"] = deque(
+        [lambda: None, lambda: setattr(stage.person, "rights", {"PermissionsAuthorApex"})]
+    )
+    with pytest.raises(OperatorError, match="Author Apex"):
+        mend(rotations, "reset")
+    assert (stage.person.changes, stage.person.resets) == (0, 0)
+
+
 def test_a_locked_user_is_unlocked_first_unless_the_reset_does_it():
     stage, rotations = stuck()
     stage.person.fails = stage.person.limit

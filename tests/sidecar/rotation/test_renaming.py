@@ -87,6 +87,28 @@ def test_a_renamed_user_is_recognised_at_no_login_and_the_status_says_what_to_do
     assert (rotations.status("crm").state, rotations.status("crm").next_step) == ("ok", "")
 
 
+@pytest.mark.parametrize("self_managed", [True, False])
+def test_a_stranger_who_has_the_users_old_name_is_left_alone(self_managed):
+    stage = looked_after() if self_managed else Stage(self_managed=False)
+    rotations = stage.enrolled()
+    stage.org.rename(CRM, NEW)
+    stranger = stage.org.add(CRM, "Strangers-own-1", first_name="stranger@acme.example", untrusted=False)
+    view = rotations.rotate("crm", CALLER)
+    assert view.refusal.code == "user_renamed"
+    assert (stranger.logins, stranger.changes, stranger.fails, stage.person.changes) == (0, 0, 0, 0)
+    assert rotations.status("crm").next_step == f"vault write sf/resync/crm username={NEW}"
+
+
+def test_a_stranger_whose_app_session_is_opened_by_the_old_name_is_left_alone_too():
+    stage = Stage(by_app=True)
+    rotations = stage.enrolled()
+    stage.org.rename(CRM, NEW)
+    stage.org.app_sessions.clear()
+    stranger = stage.org.add(CRM, "Strangers-own-1", first_name="stranger@acme.example", untrusted=False)
+    assert rotations.rotate("crm", CALLER).refusal.code == "another_user"
+    assert (stranger.logins, stranger.changes, stranger.fails) == (0, 0, 0)
+
+
 def test_the_look_for_drift_finds_a_renamed_user():
     stage = looked_after()
     rotations = stage.enrolled()
@@ -142,7 +164,26 @@ def test_an_account_of_another_role_is_not_taken():
         follow(rotations)
     assert refused.value.code == "account_taken"
     assert stage.entry["moving_to"] == ""
+    stage.org.people[NEW].first_name = ""
     assert rotations.rotate("other", CALLER).done
+
+
+def test_what_was_kept_and_charged_under_the_new_name_before_goes_on_counting():
+    stage = looked_after()
+    rotations = stage.enrolled()
+    other = stage.org.add(NEW, "Other-1", untrusted=False)
+    handed_in = HandedIn(rotations)
+    handed_in.enrol("other", replace(stage.role, username=NEW), SecretStr("Other-1"), None, CALLER)
+    with pytest.raises(OperatorError):
+        handed_in.resync("other", CALLER, password=SecretStr("Wrong-1"), security_token=None, try_=None, wait=5)
+    rotations.delete("other", CALLER)
+    stage.roles.delete("other", 1)
+    del stage.org.people[NEW]
+    stage.org.rename(CRM, NEW)
+    Renaming(rotations).follow("crm", NEW, CALLER)
+    entry = stage.engine_kv.newest(NEW_JOURNAL)
+    assert other.password in {one["password"] for one in entry["kept"]}
+    assert entry["charges"] == 1
 
 
 def test_a_stuck_role_takes_both_its_passwords_along():

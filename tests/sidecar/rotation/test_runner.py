@@ -285,6 +285,27 @@ def test_a_write_that_happened_without_an_answer_is_known_again(stage):
     assert stage.person.changes == 1
 
 
+class Away:
+    """A server that does not answer the next few calls."""
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def __bool__(self):
+        self.calls -= 1
+        return self.calls >= 0
+
+
+def test_a_vault_that_is_away_for_a_moment_between_login_and_change_costs_no_further_login():
+    stage = Stage()
+    rotations = stage.enrolled()
+    script(stage, log_in=[lambda: setattr(stage.engine_kv, "sealed", Away(2))])
+    assert rotate(stage, rotations).done
+    assert stage.is_live
+    assert stage.person.logins == 2
+    assert stage.engine_kv.sealed.calls < 0
+
+
 def test_a_vault_that_is_sealed_in_the_middle_delays_the_rotation_and_loses_nothing(stage):
     rotations = stage.enrolled()
 

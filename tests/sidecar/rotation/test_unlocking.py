@@ -198,6 +198,20 @@ def test_a_rotation_in_hand_is_refused_before_the_org_is_asked():
     assert "org: unlock" not in stage.accidents.names
 
 
+def test_failed_logins_that_somebody_looked_into_are_forgiven_until_a_login_succeeds():
+    stage = Stage(admin=True)
+    rotations = stage.enrolled()
+    stage.person.fails = 3
+    rotations.unlock("crm", CALLER)
+    assert stage.entry["forgiven"] == 3
+    assert rotations.rotate("crm", CALLER).done
+    assert stage.entry["forgiven"] == 0
+    stage.person.fails = 4
+    logins = stage.person.logins
+    assert not rotations.rotate("crm", CALLER).done
+    assert (stage.person.logins, stage.person.lockouts) == (logins, 0), "four of five are somebody else's"
+
+
 def test_no_rotation_unlocks_a_user_by_itself():
     stage, rotations = locked_under_an_identity()
     stage.engine_kv.newest(JOURNAL)["charges"] = 0

@@ -131,6 +131,18 @@ def test_a_holder_that_goes_on_writing_is_not_taken_over():
     assert stage.entry["holder"] == "one"
 
 
+def test_a_holder_that_wrote_a_moment_before_its_time_was_over_is_not_taken_over():
+    stage = Stage()
+    one = stage.enrolled()
+    kill_at(stage, one, "change")
+    two = stage.sidecar("two")
+    run_out(stage, two, seconds=3)
+    stage.clock.seconds += 26
+    stage.engine_kv.write(JOURNAL, stage.entry, len(stage.engine_kv.versions[JOURNAL]))
+    two.tick()
+    assert stage.entry["holder"] == "one"
+
+
 def test_a_sidecar_learns_of_roles_and_rotations_of_another_one():
     stage = Stage()
     two = stage.sidecar("two")

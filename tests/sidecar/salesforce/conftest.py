@@ -8,6 +8,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 import pytest
+import trustme
+
+from vault_salesforce_sidecar.clock import SystemClock
+from vault_salesforce_sidecar.salesforce.org import Orgs
 
 PATIENCE_SECONDS = 10.0
 Behave = Callable[[socket.socket, bytes], None]
@@ -113,3 +117,23 @@ def servers() -> Iterator[Servers]:
     yield servers
     for server in servers.started:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Whoever vouches for the servers of these tests."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_cert(authority: trustme.CA) -> str:
+    """Its certificate, in PEM."""
+    return authority.cert_pem.bytes().decode()
+
+
+@pytest.fixture
+def orgs() -> Iterator[Orgs]:
+    """What opens connections, with patience for 5 s a call."""
+    orgs = Orgs(SystemClock(), longest_call_seconds=5.0)
+    yield orgs
+    orgs.close()

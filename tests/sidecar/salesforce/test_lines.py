@@ -24,16 +24,6 @@ PATIENCE_SECONDS = 10.0
 CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca_cert(authority):
-    return authority.cert_pem.bytes().decode()
-
-
 def serving(authority, host):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(host).configure_cert(context)
@@ -45,6 +35,21 @@ def org(servers, authority):
     """The org, which no name leads to: only the proxy knows where it is."""
     answer = servers.answer(b"the org")
     return servers.start(lambda connection, _: connection.sendall(answer), serving(authority, "acme.my.salesforce.com"))
+
+
+def dripping(start):
+    """Begins an answer so, and goes on byte by byte for as long as somebody listens."""
+
+    def drip(connection, _):
+        connection.sendall(start)
+        connection.settimeout(0.02)
+        while True:
+            connection.sendall(b"x")
+            with suppress(TimeoutError):
+                if not connection.recv(1):
+                    raise OSError("the client went")
+
+    return drip
 
 
 def carry(one, other):
@@ -140,16 +145,7 @@ def test_a_proxy_that_does_not_lead_on_is_told_and_nothing_was_sent(servers, ca_
 
 
 def test_a_proxy_that_drips_its_answer_ends_in_time_and_keeps_no_thread(servers, ca_cert):
-    def drip(connection, _):
-        connection.sendall(b"HTTP/1.1 200 OK\r\n")
-        connection.settimeout(0.02)
-        while True:
-            connection.sendall(b"x")
-            with suppress(TimeoutError):
-                if not connection.recv(1):
-                    raise OSError("the client went")
-
-    server = servers.start(drip)
+    server = servers.start(dripping(b"HTTP/1.1 200 OK\r\n"))
     began = time.monotonic()
     with pytest.raises(NotSent, match="not in time"):
         ask(through(server, ca_cert), ca_cert, seconds=LIMIT_SECONDS)
@@ -161,16 +157,7 @@ def test_a_proxy_that_drips_its_answer_ends_in_time_and_keeps_no_thread(servers,
 
 
 def test_an_org_that_drips_behind_a_proxy_ends_in_time(servers, authority, ca_cert, proxy, org):
-    def drip(connection, _):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-        connection.settimeout(0.02)
-        while True:
-            connection.sendall(b"x")
-            with suppress(TimeoutError):
-                if not connection.recv(1):
-                    raise OSError("the client went")
-
-    org.behave = drip
+    org.behave = dripping(b"HTTP/1.1 200 OK\r\nX: ")
     began = time.monotonic()
     with pytest.raises(Lost):
         ask(through(proxy, ca_cert), ca_cert, seconds=2 * LIMIT_SECONDS)

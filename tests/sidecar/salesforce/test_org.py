@@ -33,13 +33,6 @@ def sim():
 
 
 @pytest.fixture
-def orgs():
-    orgs = Orgs(SystemClock(), longest_call_seconds=5.0)
-    yield orgs
-    orgs.close()
-
-
-@pytest.fixture
 def config(sim):
     return Config(login_url=sim.url, auth_method="password", username=ADMIN, password=PASSWORD, security_token=TOKEN)
 

@@ -7,7 +7,6 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import trustme
 
 from vault_salesforce_contract.api.config import Config
 from vault_salesforce_sidecar.salesforce.probe import probe
@@ -18,7 +17,7 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 class Host:
     """A host on this machine, with a clock of its own."""
 
-    def __init__(self, context=None):
+    def __init__(self, context=None, date="Tue, 01 Jan 2030 00:00:40 GMT"):
         self.asked = []
         host = self
 
@@ -32,7 +31,7 @@ class Host:
                 self.wfile.write(body)
 
             def date_time_string(self, timestamp=None):
-                return "Tue, 01 Jan 2030 00:00:40 GMT"
+                return date
 
             def log_message(self, *_):
                 """Say nothing."""
@@ -50,11 +49,6 @@ class Host:
         self._thread.join()
 
 
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
 @pytest.fixture
 def secured(authority):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -64,8 +58,8 @@ def secured(authority):
     host.close()
 
 
-def test_a_host_tells_its_certificate_its_clock_and_its_versions_and_is_sent_nothing(secured, authority):
-    config = Config(login_url=secured.url, ca_cert=authority.cert_pem.bytes().decode())
+def test_a_host_tells_its_certificate_its_clock_and_its_versions_and_is_sent_nothing(secured, ca_cert):
+    config = Config(login_url=secured.url, ca_cert=ca_cert)
     reach = probe(config, None, lambda: NOW)
 
     assert reach.fault == ""
@@ -93,6 +87,17 @@ def test_a_host_without_tls_is_told_as_such():
     finally:
         host.close()
     assert (reach.is_tls, reach.fault, reach.not_after) == (False, "", None)
+    assert reach.versions
+
+
+@pytest.mark.parametrize("date", ["Tue, 01 Jan 2030 00:00:40 -0000", "yesterday", ""])
+def test_a_date_that_tells_no_moment_is_no_fault(date):
+    host = Host(date=date)
+    try:
+        reach = probe(Config(login_url=host.url), None, lambda: NOW)
+    finally:
+        host.close()
+    assert (reach.fault, reach.skew_seconds) == ("", None)
     assert reach.versions
 
 

@@ -165,11 +165,6 @@ def test_a_deletion_that_is_not_one_says_so(results, outcome):
         rest.were_deleted(Answer(200, json.dumps(results).encode()), 1)
 
 
-def test_ids_of_15_and_18_characters_are_compared_by_15():
-    assert rest.same_user("005000000000002AAA", "005000000000002")
-    assert not rest.same_user("005000000000002AAA", "005000000000003AAA")
-
-
 def test_records_are_read():
     assert rest.page(Answer(200, b'{"totalSize": 1, "done": true, "records": [{"Id": "x"}]}')) == ([{"Id": "x"}], None)
 

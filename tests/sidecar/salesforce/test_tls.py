@@ -3,7 +3,6 @@
 import ssl
 
 import pytest
-import trustme
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -19,16 +18,6 @@ from vault_salesforce_sidecar.salesforce.tls import tls_context
 from vault_salesforce_sidecar.salesforce.transport import Transport
 
 SECONDS = 10.0
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca_cert(authority):
-    return authority.cert_pem.bytes().decode()
 
 
 @pytest.fixture(scope="module")

@@ -48,13 +48,6 @@ def sim(key):
 
 
 @pytest.fixture
-def orgs():
-    orgs = Orgs(SystemClock(), longest_call_seconds=5.0)
-    yield orgs
-    orgs.close()
-
-
-@pytest.fixture
 def configs(sim, private_key):
     """A connection for each way in, by auth_method."""
     user = {"username": ADMIN, "password": PASSWORD, "security_token": TOKEN}
