@@ -36,6 +36,21 @@ def logins_left(charges: int, limit: int = UNKNOWN_LIMIT, reserve: int = RESERVE
     return max(0, limit - reserve - 1 - charges)
 
 
+def forgivable(failed_logins: int, limit: int = UNKNOWN_LIMIT, reserve: int = RESERVE) -> int | None:
+    """How much of the org's own count an operator's word takes away: as much as one more login needs.
+
+    Args:
+        failed_logins: What the org counts of a user who is not locked.
+        limit: Failures that lock the user.
+        reserve: Failures that are left to others.
+
+    Returns: None where one more failure would lock the user, whoever looked into the ones before.
+    """
+    if failed_logins + 1 >= limit:
+        return None
+    return max(0, failed_logins - max(0, limit - reserve - 2))
+
+
 def known_charges(ours: int, failed_logins: int | None) -> int:
     """The org's own counter in place of ours, where somebody could read it."""
     return ours if failed_logins is None else failed_logins

@@ -1,7 +1,7 @@
 """Has a password been changed outside, and when does it expire? The org tells those who may look, at no login."""
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -20,7 +20,8 @@ from vault_salesforce_sidecar.rotation.parts import open_account
 from vault_salesforce_sidecar.rotation.renamed import ID_LENGTH, called_now
 from vault_salesforce_sidecar.rotation.roster import Seen
 from vault_salesforce_sidecar.rotation.runner import at_rest
-from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, Org, OrgRefused
+from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, Org, OrgRefused, Session
+from vault_salesforce_sidecar.salesforce.ways_in import JWT_BEARER
 from vault_salesforce_sidecar.store import KvUnavailable
 
 log = structlog.get_logger(__name__)
@@ -47,13 +48,18 @@ class Told:
 
 
 class Drift:
-    """Looks at every role in rounds, many users of one connection with one query."""
+    """Looks at every role in rounds, many users of one connection with one query.
+
+    Where a connection has no identity, its app lets each user look at themself; they take turns between the rounds.
+    """
 
     def __init__(self, carrier: Carrier) -> None:
         self._carrier, self._clock = carrier, carrier.parts.clock
         self._last = self._clock.monotonic()
         self._round: deque[tuple[str, Sequence[str]]] = deque()
         self._began = float("-inf")
+        self._alone: deque[tuple[str, str]] = deque()
+        self._waiting: set[str] = set()
 
     def tick(self) -> None:
         """Begin a look, if it is time for one; returns at once."""
@@ -67,6 +73,10 @@ class Drift:
         if self._round:
             connection, names = self._round.popleft()
             self._carrier.jobs.offer(f"look\0{connection}", partial(self._look, connection, names))
+        elif self._alone:
+            connection, name = self._alone.popleft()
+            self._waiting.discard(name)
+            self._carrier.jobs.offer(f"look\0{connection}", partial(self._look, connection, [name], alone=True))
 
     def _batches(self) -> Iterator[tuple[str, Sequence[str]]]:
         """A connection, and some of its roles, again and again."""
@@ -85,15 +95,26 @@ class Drift:
                 characters += len(roles[name].username)
             yield connection, batch
 
-    def _look(self, connection: str, names: Sequence[str]) -> None:
+    def _queue(self, connection: str, names: Iterable[str]) -> None:
+        for name in names:
+            role = self._carrier.roster.role(name)
+            if role is not None and role.self_login == JWT_BEARER and name not in self._waiting:
+                self._waiting.add(name)
+                self._alone.append((connection, name))
+
+    def _look(self, connection: str, names: Sequence[str], *, alone: bool = False) -> None:
         before = {name: seen for name in names if (seen := self._at_rest(name)) is not None}
         try:
             stored = self._carrier.parts.connections.get(connection)
-            if not before or stored is None or stored.record.auth_method == "none":
+            if not before or stored is None:
+                return
+            if stored.record.auth_method == "none" and not alone:
+                self._queue(connection, before)
                 return
             parts = self._carrier.parts
             org = parts.organizations.guarded(connection, stored.record, parts.open_org(stored.record))
-            told = ask(org, [seen.record.username for seen in before.values()])
+            usernames = [seen.record.username for seen in before.values()]
+            told = ask(org, usernames, partial(org.log_in_as, usernames[0]) if alone else org.admin_session)
             unknown = [seen.record for seen in before.values() if seen.record.username.lower() not in told]
             called = called_now(org, [record.user_id for record in unknown])
         except (EngineError, KvUnavailable, ValueError, OrgRefused, Lost, NotSent) as exc:
@@ -156,22 +177,27 @@ class Drift:
             log.warning("the user was renamed", role=name, renamed_to=renamed_to)
 
 
-def ask(org: Org, usernames: Collection[str]) -> dict[str, Told]:
+def ask(org: Org, usernames: Collection[str], opened: Callable[[], Session | None]) -> dict[str, Told]:
     """What the org says of these users, by their names in small letters; of some it may say nothing.
+
+    Args:
+        org: Where.
+        usernames: Of whom.
+        opened: Gives the session of who looks.
 
     Raises: OrgRefused, Lost, NotSent.
     """
     for last in (False, True):
-        admin = org.admin_session()
-        if admin is None:
+        session = opened()
+        if session is None:
             break
         try:
-            fields = ["Username", "LastPasswordChangeDate", *({_EXPIRES} & org.columns(admin, "User"))]
-            rows = org.query(admin, query(fields, usernames))
+            fields = ["Username", "LastPasswordChangeDate", *({_EXPIRES} & org.columns(session, "User"))]
+            rows = org.query(session, query(fields, usernames))
         except OrgRefused as refused:
             if refused.fault.code != findings.DEAD_SESSION or last:
                 raise
-            org.forget_admin_session(admin)
+            org.forget_admin_session(session)
             continue
         return {
             str(row.get("Username")).lower(): Told(

@@ -13,7 +13,7 @@ from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import findings, machine
 from vault_salesforce_sidecar.rotation.asking import Situation, not_now
 from vault_salesforce_sidecar.rotation.beginning import Beginning
-from vault_salesforce_sidecar.rotation.budget import logins_left
+from vault_salesforce_sidecar.rotation.budget import forgivable, logins_left
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.holds import HELD
 from vault_salesforce_sidecar.rotation.journal import with_fault
@@ -55,12 +55,12 @@ class Unlocking:
             asked = machine.ask(situation.entry, Request.UNLOCK, None, situation.kv)
             if asked is None:
                 raise not_now(role, situation.record)
-            return replace(_forgiven(situation.record), forgiven=failed_logins)
+            return replace(_forgiven(situation.record), forgiven=looked_into)
 
-        failed_logins = 0
+        looked_into = 0
         change(self._carrier.desk.look(account))  # before anything is asked of the org
         warnings = self._unlock_in_org(account) if account.administered else ()
-        failed_logins = self._failed_logins(account)  # which the operator has looked into
+        looked_into = self._looked_into(account)
         stored = self._carrier.desk.edit(account, change)
         if stored is None:
             return warnings
@@ -74,12 +74,27 @@ class Unlocking:
                     raise
         return warnings
 
-    def _failed_logins(self, account: Account) -> int:
-        """The org's own count of failed logins in a row, where somebody can read it; else 0."""
+    def _looked_into(self, account: Account) -> int:
+        """How much of the org's own count of failed logins in a row counts no more; 0 where nobody can read it.
+
+        Raises: CallerError 409 where the user is not locked, and one more failure would lock them.
+        """
         if not account.sees_record:
             return 0
-        user = Sessions(account, self._parts.clock, lambda: None).glance()
-        return (user.failed_logins or 0) if user else 0
+        sessions = Sessions(account, self._parts.clock, lambda: None)
+        user = sessions.glance()
+        failed_logins = (user.failed_logins or 0) if user else 0
+        if user is None or user.is_locked is not False:
+            return failed_logins
+        forgiven = forgivable(failed_logins, sessions.lockout_limit())
+        if forgiven is None:
+            raise CallerError(
+                f"{account.username!r} is not locked, but one more failed login would lock them; nothing was changed",
+                status=HTTPStatus.CONFLICT,
+                code="last_login",
+                remedy="end what logs in with a wrong password, and log in once as that user: that counts from zero",
+            )
+        return forgiven
 
     def _unlock_in_org(self, account: Account) -> tuple[str, ...]:
         """Clear the lock, if the identity sees one. Returns: A warning where it sees no locks at all."""

@@ -16,7 +16,7 @@ from vault_salesforce_sidecar.salesforce import faults, faults_oauth
 from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, NotSent, OrgRefused, Session, Verdict
 
 LOCKOUT_SECONDS = 900.0  # Salesforce's default lockout interval
-MOST_CHARGES = 3  # of the five failures that lock a user by a strict policy: one is in hand, one is for others
+MOST_CHARGES = 2  # of the five failures that lock a user: each of two sidecars counts its own, and one is for others
 _LOST_SECONDS = 60.0
 _BLOCKED_SECONDS = 30.0
 _NOT_SENT_SECONDS = 2.0

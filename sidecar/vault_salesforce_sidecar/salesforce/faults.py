@@ -289,7 +289,7 @@ SESSIONS_NOT_SHOWN: Final = _blocked(
 )
 NO_ATTEMPTS_LEFT: Final = _blocked(
     "no_attempts_left",
-    "Three logins of the connection's own user failed, or may have: another one could lock it.",
+    "Two logins of the connection's own user failed, or may have: more could lock it.",
     "Check the user in Salesforce, then write the connection again with the password that is right.",
 )
 SESSIONS_DO_NOT_LAST: Final = _blocked(

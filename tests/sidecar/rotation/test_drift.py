@@ -57,6 +57,29 @@ def test_a_password_that_nobody_changed_is_not_drifted_and_costs_one_query_per_r
     assert stage.person.logins == logins
 
 
+def test_users_whom_an_app_speaks_for_look_at_themselves_in_turn():
+    stage = Stage(by_app=True)
+    rotations = stage.enrolled()
+    for number in range(3):
+        username = f"user{number}@acme.example"
+        stage.org.add(username, f"Old-password-{number}", untrusted=False)
+        stage.org.apps.add(username)
+        role = replace(stage.role, username=username, rotation_period=None)
+        HandedIn(rotations).enrol(f"role{number}", role, SecretStr(f"Old-password-{number}"), None, CALLER)
+    logins = {name: person.logins for name, person in stage.org.people.items()}
+    pass_time(stage, rotations, seconds=int(ROUND_SECONDS))
+    assert len(stage.org.queries) == len(set(stage.org.queries)) == 4
+    stage.org.change_by_hand("user1@acme.example", "By-hand-1")
+    pass_time(stage, rotations, seconds=int(2 * ROUND_SECONDS))
+    assert {name: status.state for name, status in rotations.statuses().items()} == {
+        "crm": "ok",
+        "role0": "ok",
+        "role1": "drifted",
+        "role2": "ok",
+    }
+    assert {name: person.logins for name, person in stage.org.people.items()} == logins
+
+
 def test_a_password_that_the_record_proved_is_not_drifted_by_that_very_change():
     stage, rotations = looked_at()
     stage.org.script = {"log_in": deque([lambda: None, API_OFF])}
@@ -163,7 +186,7 @@ def test_a_session_that_the_org_no_longer_knows_is_opened_anew_once():
     stage, _ = looked_at()
     before = stage.org.admin
     stage.org.script["query"] = deque([DEAD_SESSION])
-    assert ask(stage.org, [CRM])[CRM].changed == "change-1"
+    assert ask(stage.org, [CRM], stage.org.admin_session)[CRM].changed == "change-1"
     assert stage.org.admin != before
 
 
