@@ -13,6 +13,9 @@ from vault_plugin_sdk.logical.request import Caller, Operation
 
 ALGORITHM = "EdDSA"
 LIFETIME_SECONDS = 30
+# The claims are sent in a header, whose size a web server bounds: what a caller chooses freely is bounded before.
+MAX_PATH_BYTES = 4096  # as it stands in the URL
+MAX_WORD = 128  # characters of a name of the caller's
 # The HTTP method of each operation; the operation itself is in the claims.
 METHODS = {
     Operation.CREATE: "POST",
@@ -54,8 +57,9 @@ class Claims:
     caller: Caller
 
     def to_payload(self) -> dict[str, Any]:
-        """The JWT's payload."""
-        return asdict(self) | {"operation": self.operation.value}
+        """The JWT's payload; the caller's names are cut to `MAX_WORD`."""
+        caller = {name: word[:MAX_WORD] for name, word in asdict(self.caller).items()}
+        return asdict(self) | {"operation": self.operation.value, "caller": caller}
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> "Claims":

@@ -14,6 +14,7 @@ from vault_plugin_sdk.logical.request import Operation, Request
 from vault_plugin_sdk.logical.response import Response
 from vault_salesforce_contract.forwarding import (
     LIFETIME_SECONDS,
+    MAX_PATH_BYTES,
     METHODS,
     NOT_UP,
     STOPPING,
@@ -104,10 +105,10 @@ class Forwarder:
             200 with `done=false`, for 5xx promises that none began, and clients send again what got 5xx.
 
         Raises:
-            CallerError: 405: an operation that no path has.
+            CallerError: 405: an operation that no path has. 404: no path is that long.
             OperatorError: 503: no sidecar has registered.
-            TransientError: 503: none can be reached, or all threads are taken: nothing was begun. 503 also where the
-                answer to a read was lost.
+            TransientError: 503: none can be reached, or all threads are taken: nothing was begun. 429: too many of
+                them by this caller. 503 also where the answer to a read was lost.
             OperatorError: 424: the outcome of a write is unknown; no 5xx, which clients send again by themselves.
             StorageError: The registrations cannot be read.
         """
@@ -115,6 +116,8 @@ class Forwarder:
             raise CallerError(
                 f"{request.operation} is not supported at {request.path}", status=HTTPStatus.METHOD_NOT_ALLOWED
             )
+        if len(quote(request.path)) > MAX_PATH_BYTES:
+            raise CallerError(f"there is no path of more than {MAX_PATH_BYTES} bytes", status=HTTPStatus.NOT_FOUND)
         subject = request.path.rstrip("/").rpartition("/")[2]
         in_order = await self._sidecars.in_order(subject)
         if not in_order:
@@ -124,6 +127,13 @@ class Forwarder:
         except Lost as exc:
             return _lost(request, subject, exc)
         except Busy as exc:
+            if exc.own:
+                raise TransientError(
+                    "too many of your requests are under way; nothing was begun",
+                    status=HTTPStatus.TOO_MANY_REQUESTS,
+                    code="busy",
+                    retry_after_seconds=1,
+                ) from exc
             raise TransientError(
                 "too many requests are waiting for the sidecars; nothing was begun", retry_after_seconds=1
             ) from exc
@@ -186,6 +196,7 @@ class Forwarder:
             },
             limit_seconds=left,
             patient=patient,
+            whose=request.caller.identity,
         )
         if answer.status == HTTPStatus.UNAUTHORIZED:
             if (_document(answer) or {}).get("code") == UNKNOWN_KEY:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from vault_salesforce_contract.shares import NoPlace, Shares
 from vault_salesforce_plugin.resolving import Resolver
 
 CONNECT_SECONDS = 2.0  # for the name, for the connection, and for the handshake, each
@@ -39,7 +41,15 @@ class Lost(Exception):  # noqa: N818 - what happened, as a fact
 
 
 class Busy(Exception):  # noqa: N818 - what happened, as a fact
-    """All threads and waiting places are taken; nothing was sent."""
+    """All threads and waiting places are taken, or too many of them by one caller; nothing was sent.
+
+    Args:
+        own: Too many of them by the one who asks.
+    """
+
+    def __init__(self, *, own: bool) -> None:
+        super().__init__("so many of this caller's requests are under way" if own else "all places are taken")
+        self.own = own
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,7 @@ class Http:
     Args:
         threads: How many requests are made at once; `reserved` of them never for `patient` ones.
         reserved: See above.
-        queue: How many more may wait for a thread.
+        queue: How many more may wait for a thread. No caller takes them all, nor all threads: see `Shares`.
         monotonic: Seconds, for the limits.
         resolver: Names to addresses.
     """
@@ -117,8 +127,8 @@ class Http:
         resolver: Resolver | None = None,
     ) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sidecar")
-        self._places = threading.BoundedSemaphore(threads + queue)
-        self._patient_places = threading.BoundedSemaphore(threads - reserved)
+        self._places = Shares(threads + queue)
+        self._patient_places = Shares(threads - reserved)
         self._monotonic = monotonic
         self._resolver = resolver or Resolver()
 
@@ -132,6 +142,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         limit_seconds: float,
         patient: bool = False,
+        whose: str = "",
     ) -> Answer:
         """Make one request; it is never repeated and no redirect is followed.
 
@@ -144,32 +155,24 @@ class Http:
             limit_seconds: From now to the last byte of the answer, waiting for a thread included. Who cannot be reached
                 leaves time to try another: see `CONNECT_SECONDS`.
             patient: It may take long: such requests leave some threads to the others.
+            whose: Who asks; "" is nobody in particular.
 
         Raises:
-            Busy: No thread and no waiting place is free.
+            Busy: No thread and no waiting place is free for this caller.
             Unreachable: No connection to that very server could be made.
             Lost: The outcome is unknown.
         """
-        places = (self._places, self._patient_places) if patient else (self._places,)
-        taken = [place for place in places if place.acquire(blocking=False)]
-
-        def give_back(_: object = None) -> None:
-            for place in taken:
-                place.release()
-
-        if len(taken) < len(places):
-            give_back()
-            raise Busy
+        give_back = self._place(whose, patient=patient)
         deadline = self._monotonic() + limit_seconds
         try:
             addresses = await self._resolver.addresses(target.host, min(CONNECT_SECONDS, limit_seconds))
             exchange = _Exchange(target, addresses, deadline, self._monotonic)
             job = self._pool.submit(exchange.run, method, path, body, dict(headers or {}))
         except (OSError, RuntimeError) as exc:
-            give_back()
+            give_back(None)
             raise Unreachable("its name has no address now" if isinstance(exc, OSError) else _CLOSED) from exc
         except BaseException:
-            give_back()
+            give_back(None)
             raise
         job.add_done_callback(give_back)
         done = asyncio.wrap_future(job)
@@ -188,6 +191,17 @@ class Http:
         if exchange.give_up():
             raise Lost(_TIMED_OUT)
         raise Unreachable(_TIMED_OUT)
+
+    def _place(self, whose: str, *, patient: bool) -> Callable[[object], None]:
+        """A place, and what gives it back; its argument means nothing. Raises: Busy."""
+        taken = ExitStack()
+        try:
+            for places in (self._places, self._patient_places) if patient else (self._places,):
+                taken.callback(places.take(whose))
+        except NoPlace as exc:
+            taken.close()
+            raise Busy(own=exc.own) from exc
+        return lambda _: taken.close()
 
     def close(self) -> None:
         """Begin nothing more."""

@@ -12,10 +12,12 @@ import structlog
 
 from vault_plugin_sdk.framework.fields import declared, from_stored, to_stored
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
+from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.config import Config
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_contract.forwarding import NOT_UP, STOPPING
 from vault_salesforce_contract.published import PublishedCredential
+from vault_salesforce_contract.shares import NoPlace, Shares
 from vault_salesforce_sidecar.claims import ACCOUNT, Claims
 from vault_salesforce_sidecar.clock import Clock, SystemClock
 from vault_salesforce_sidecar.diagnosis.diagnosis import Diagnosis
@@ -138,7 +140,7 @@ class Engine:
             registered=registered,
         )
         self._ticker = Ticker(self.rotations, self.clock)
-        self._places = threading.BoundedSemaphore(settings.waiting_places)
+        self._places = Shares(settings.waiting_places)
         self._stopping = threading.Event()
         self._fault: str | None = "starting"
         # Not a daemon: the process ends only after rotations have come to a durable state.
@@ -173,28 +175,41 @@ class Engine:
             raise TransientError(f"this sidecar is not up: {self._fault}", code=NOT_UP, retry_after_seconds=5)
 
     @contextmanager
-    def waiting(self, seconds: float) -> Iterator[float]:
-        """How long a request may wait for a rotation: `seconds`, or 0 where no place is free."""
-        if seconds <= 0 or not self._places.acquire(blocking=False):
+    def waiting(self, seconds: float, caller: Caller, role: str) -> Iterator[float]:
+        """How long a request may wait for a rotation: `seconds`, or 0 where this caller or role gets no place."""
+        if seconds <= 0:
+            yield 0
+            return
+        try:
+            give_back = self._places.take(*_whose(caller, role))
+        except NoPlace:
             yield 0
             return
         try:
             yield seconds
         finally:
-            self._places.release()
+            give_back()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place for a request that itself calls Salesforce. Raises: TransientError 429, none is free."""
-        with self.waiting(1) as seconds:
-            if not seconds:
-                raise TransientError(
-                    "too many requests wait for Salesforce; nothing was done",
-                    status=HTTPStatus.TOO_MANY_REQUESTS,
-                    code="busy",
-                    retry_after_seconds=2,
-                )
+    def place(self, caller: Caller, about: str) -> Iterator[None]:
+        """A place for a request that itself calls Salesforce, about this role or connection.
+
+        Raises: TransientError 429: none is free, or those that are not are this caller's, or about the same.
+        """
+        try:
+            give_back = self._places.take(*_whose(caller, about))
+        except NoPlace as exc:
+            whose = f" that are yours, or about {about!r}," if exc.own else ""
+            raise TransientError(
+                f"too many requests{whose} wait for Salesforce; nothing was done",
+                status=HTTPStatus.TOO_MANY_REQUESTS,
+                code="busy",
+                retry_after_seconds=2,
+            ) from exc
+        try:
             yield
+        finally:
+            give_back()
 
     def user_of(self, connection: str) -> str | None:
         """A role that uses this connection, if there is one."""
@@ -298,6 +313,11 @@ class Engine:
         store: Store[Any] = self.connections if where == "config" else self.roles
         stored = store.get(name)
         return stored is not None and (kind != ACCOUNT or stored.record.username.lower() == what.lower())
+
+
+def _whose(caller: Caller, about: str) -> tuple[str, str]:
+    """What a place counts for: the caller may be called as a role is."""
+    return f"by\0{caller.identity}" if caller.identity else "", f"about\0{about}"
 
 
 def _proxy(settings: Settings) -> Proxy | None:

@@ -1,5 +1,6 @@
 """The sidecar's process: settings, the listening socket, gunicorn around one worker, and its end."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -17,11 +19,22 @@ import flask
 import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.util import write_error
 from gunicorn.workers.gthread import ThreadWorker
 
+from vault_plugin_sdk.privacy import keep_private
 from vault_salesforce_sidecar import files
 from vault_salesforce_sidecar import log as logs
-from vault_salesforce_sidecar.doors.admission import ARRIVALS, Admission
+from vault_salesforce_sidecar.doors.admission import ARRIVALS, MAX_HEAD_BYTES, Admission
 from vault_salesforce_sidecar.doors.app import MAX_BODY_BYTES, create_app
 from vault_salesforce_sidecar.doors.tls import OwnCertificate, make_certificate
 from vault_salesforce_sidecar.engine import Engine
@@ -29,6 +42,9 @@ from vault_salesforce_sidecar.settings import Settings, SettingsFault, from_envi
 
 log = structlog.get_logger(__name__)
 
+MAX_LINE_BYTES = 8190  # the most that gunicorn takes: a path of `forwarding.MAX_PATH_BYTES`, and to spare
+MAX_FIELDS = 32
+WORKER_SECONDS = 30  # how long the worker's first thread may say nothing; no request runs in it
 DRAIN_SECONDS = 30  # how long gunicorn lets a worker come to its end
 CONNECTIONS = 2 * ARRIVALS  # on their way in, or being answered: of the 1024 files that a service may usually open
 PR_SET_PDEATHSIG = 1  # Source: prctl(2)
@@ -49,6 +65,7 @@ def main(environ: Mapping[str, str]) -> None:
         sys.stderr.writelines(f"vault-salesforce sidecar: {fault}\n" for fault in exc.faults)
         raise SystemExit(USAGE_STATUS) from None
     logs.configure(settings.log_level)
+    keep_private()
     for sentence in misspelt(environ):
         log.warning("settings", reason=sentence)
     if shortage := files.allow(files.needed(settings)):
@@ -83,6 +100,23 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no type
             "worker_connections": CONNECTIONS,
             "preload_app": False,
             "control_socket_disable": True,
+            # What a request may be like; `Admission` bounds how long all of its head may be and take.
+            "limit_request_line": MAX_LINE_BYTES,
+            "limit_request_fields": MAX_FIELDS,
+            "limit_request_field_size": MAX_HEAD_BYTES,
+            "permit_obsolete_folding": False,
+            "permit_unconventional_http_method": False,
+            "permit_unconventional_http_version": False,
+            "strip_header_spaces": False,
+            "casefold_http_method": False,
+            "header_map": "refuse",  # nobody whom we trust sends a name that two could read in two ways
+            "forwarder_headers": "",
+            "forwarded_allow_ips": "",  # whoever stands in between is no proxy of ours
+            "proxy_protocol": "off",
+            "http_parser": "python",  # one parser, whatever else is installed
+            "timeout": WORKER_SECONDS,
+            "max_requests": 0,  # a worker that is replaced would stop its rotations
+            "umask": 0o077,
             "keepalive": 0,  # whoever asks again connects again, and waits where it holds up nobody
             "graceful_timeout": DRAIN_SECONDS,
             "logger_class": _Logger,
@@ -151,6 +185,15 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no type
         draft.replace(target)
 
 
+_OF_OUR_ANSWER = (InvalidResponseHeader, InvalidResponseHeaderName)
+_REFUSED_WITH = {
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+}
+
+
 class _Worker(ThreadWorker):  # type: ignore[misc]  # as above
     """gunicorn's threads, which get a connection only when its whole request is there."""
 
@@ -158,6 +201,17 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # as above
         """See gunicorn."""
         server: Server = self.app
         return server.threads()
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """See gunicorn. Of what is no request nothing is logged or sent back but of which kind it is."""
+        if not isinstance(exc, ParseException) or isinstance(exc, _OF_OUR_ANSWER):
+            super().handle_error(req, client, addr, exc)
+            return
+        kind = type(exc)
+        log.info("no_request", remote_address=addr[0] if addr else "", reason=kind.__name__)
+        status = _REFUSED_WITH.get(kind, HTTPStatus.BAD_REQUEST)
+        with contextlib.suppress(OSError):
+            write_error(client, status.value, status.phrase, "")
 
 
 class _Logger(Logger):  # type: ignore[misc]  # gunicorn carries no types

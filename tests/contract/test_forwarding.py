@@ -2,13 +2,21 @@
 
 import hashlib
 import json
+from base64 import b64encode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vault_plugin_sdk.logical.request import Caller, Operation
-from vault_salesforce_contract.forwarding import LIFETIME_SECONDS, METHODS, Claims, body_digest
+from vault_salesforce_contract.forwarding import (
+    LIFETIME_SECONDS,
+    MAX_PATH_BYTES,
+    MAX_WORD,
+    METHODS,
+    Claims,
+    body_digest,
+)
 
 CLAIMS = st.builds(
     Claims,
@@ -20,13 +28,20 @@ CLAIMS = st.builds(
     operation=st.sampled_from(sorted(METHODS)),
     path=st.text(),
     digest=st.text(),
-    caller=st.builds(Caller, st.text(), st.text(), st.text(), st.text(), st.text()),
+    caller=st.builds(Caller, *[st.text(max_size=MAX_WORD)] * 5),
 )
 
 
 @given(CLAIMS)
 def test_claims_come_through_json_as_they_are(claims):
     assert Claims.from_payload(json.loads(json.dumps(claims.to_payload()))) == claims
+
+
+def test_what_a_caller_chooses_freely_makes_no_claims_that_a_web_server_would_refuse():
+    caller = Caller("id", "\U0001f600" * 5000, "e" * 5000, "a" * 5000, "r" * 5000)
+    payload = Claims("a", "b", "c", 1, 2, Operation.READ, "\0" * (MAX_PATH_BYTES // 3), "d" * 64, caller).to_payload()
+    assert len(b64encode(json.dumps(payload).encode())) < 20 * 1024
+    assert payload["caller"]["display_name"] == "\U0001f600" * MAX_WORD
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from vault_plugin_sdk.logical.errors import CallerError, ForwardToActive, Operat
 from vault_plugin_sdk.logical.request import Caller
 from vault_plugin_sdk.logical.response import Response
 from vault_plugin_sdk.logical.storage import MemoryStorage
+from vault_salesforce_contract.forwarding import MAX_PATH_BYTES
 from vault_salesforce_plugin import http as http_module
 from vault_salesforce_plugin.forward import Limits
 from vault_salesforce_plugin.http import Http
@@ -347,6 +348,34 @@ async def test_full_places_are_503_at_once(mounted, stand_in):
         await plugin.ask("update", "rotate/crm")
     assert refused.value.status == 503
     assert (await plugin.ask("read", "status/crm")).data == {"ok": True}
+
+
+async def test_a_caller_with_too_many_requests_under_way_is_429_at_once_and_others_are_not(mounted, stand_in):
+    plugin = mounted(http=Http(threads=8, reserved=0, queue=0))
+    door = stand_in()
+    await plugin.start()
+    await door.join(plugin)
+    door.hang()
+    runaway = [asyncio.create_task(plugin.ask_as(ALICE, "update", "rotate/crm")) for _ in range(6)]
+    await asyncio.sleep(0)
+    with pytest.raises(TransientError, match="nothing was begun") as refused:
+        await plugin.ask_as(ALICE, "update", "rotate/crm")
+    assert (refused.value.status, refused.value.code, refused.value.retry_after_seconds) == (429, "busy", 1)
+    door.raw = None
+    assert (await plugin.ask_as(Caller(entity_id="e-bob"), "read", "status/crm")).data == {"ok": True}
+    door.released.set()
+    assert all(answer.data["done"] is False for answer in await asyncio.gather(*runaway))
+
+
+async def test_a_path_that_no_web_server_would_take_is_not_sent(plugin, stand_in):
+    door = stand_in()
+    await plugin.start()
+    await door.join(plugin)
+    for path in ("rotate/" + "x" * MAX_PATH_BYTES, "rotate/" + "ü" * (MAX_PATH_BYTES // 6)):
+        with pytest.raises(CallerError) as refused:
+            await plugin.ask("update", path)
+        assert refused.value.status == 404
+    assert door.seen == []
 
 
 async def test_a_standby_sends_nothing_and_asks_for_the_active_node(mounted, stand_in):

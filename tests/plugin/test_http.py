@@ -241,6 +241,30 @@ async def test_when_all_places_are_taken_the_next_is_refused_at_once_and_later_l
     http.close()
 
 
+async def test_one_caller_leaves_places_to_others(stand_in):
+    http = Http(threads=4, reserved=0, queue=0)
+    door = stand_in()
+    door.hang()
+    held = [
+        asyncio.create_task(http.send(target(door), "POST", "/v1/x", limit_seconds=10, whose="greedy"))
+        for _ in range(3)
+    ]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy) as caught:
+        await http.send(target(door), "POST", "/v1/x", limit_seconds=10, whose="greedy")
+    assert caught.value.own
+    other = asyncio.create_task(http.send(target(door), "POST", "/v1/x", limit_seconds=10, whose="modest"))
+    await asyncio.sleep(0)
+    with pytest.raises(Busy) as caught:
+        await http.send(target(door), "POST", "/v1/x", limit_seconds=10, whose="late")
+    assert not caught.value.own
+    door.released.set()
+    for one in (*held, other):
+        with pytest.raises(Lost):
+            await one
+    http.close()
+
+
 async def test_patient_requests_leave_threads_to_the_others(stand_in):
     http = Http(threads=2, reserved=1, queue=0)
     door, brisk = stand_in("one"), stand_in("two")

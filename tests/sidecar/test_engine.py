@@ -1,5 +1,6 @@
 """The engine: what it needs to come up, what it answers meanwhile, how it ends."""
 
+import itertools
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from waiting import until
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
+from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.config import Config
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.engine import Engine
@@ -18,6 +20,7 @@ from vault_salesforce_sidecar.salesforce.interface import NotSent, OrgRefused
 from vault_salesforce_sidecar.settings import from_environ
 
 PATIENCE_SECONDS = 30
+ANN, BOB = Caller(entity_id="ann"), Caller(entity_id="bob")
 CONFIG = Config(login_url="https://a.my.salesforce.com", allowed_roles=("*",))
 
 
@@ -105,20 +108,35 @@ def test_once_it_stops_it_begins_nothing(build):
 
 def test_who_finds_no_waiting_place_does_not_wait(build):
     engine = build()
-    with engine.waiting(10) as first, engine.waiting(10) as second:
+    with engine.waiting(10, ANN, "a") as first, engine.waiting(10, BOB, "b") as second:
         assert (first, second) == (10, 0)
-    with engine.waiting(0) as none, engine.waiting(10) as third:
+    with engine.waiting(0, ANN, "a") as none, engine.waiting(10, ANN, "a") as third:
         assert (none, third) == (0, 10)
+
+
+@pytest.mark.parametrize(("callers", "roles"), [("a", "123456789"), ("abcdefghi", "1")], ids=["a caller", "a role"])
+def test_one_caller_and_one_role_leave_places_to_others(build, callers, roles):
+    engine = build(WEB_THREADS="16")
+    with ExitStack() as stack:
+        waits = [
+            stack.enter_context(engine.waiting(10, Caller(entity_id=caller), role))
+            for caller, role in zip(itertools.cycle(callers), roles * len(callers), strict=False)
+        ]
+        assert waits == [10] * 6 + [0] * 3
+        with pytest.raises(TransientError) as caught, engine.place(Caller(entity_id=callers[0]), roles[0]):
+            pass
+        assert (caught.value.status, caught.value.code, caught.value.retry_after_seconds) == (429, "busy", 2)
+        assert stack.enter_context(engine.waiting(10, BOB, "other")) == 10
 
 
 def test_who_calls_salesforce_needs_a_place(build):
     engine = build()
     with ExitStack() as stack:
-        stack.enter_context(engine.place())
+        stack.enter_context(engine.place(ANN, "a"))
         with pytest.raises(TransientError) as caught:
-            stack.enter_context(engine.place())
+            stack.enter_context(engine.place(BOB, "b"))
     assert (caught.value.status, caught.value.code) == (429, "busy")
-    with engine.place():
+    with engine.place(ANN, "a"):
         pass
 
 

@@ -7,84 +7,22 @@ import resource
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 import urllib3
+from sidecar_process import PATIENCE_SECONDS, Process, address_of, environ_of, trusting
 
-PROGRAM = "import os; from vault_salesforce_sidecar import serve; serve.main(os.environ)"
-PATIENCE_SECONDS = 30
 USUAL_OPEN_FILES = 1024  # what systemd gives a service
 OUTGOING = 400  # more of them than are connections to Vault and Salesforce, by default
 CROWD = 1600
 
 
-class Process:
-    """A sidecar's process, with the lines of its log."""
-
-    def __init__(self, environ):
-        self.popen = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], env=environ, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        self.lines = []
-        self._news = threading.Condition()
-        self._ended = False
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self):
-        with self.popen.stderr as stream:
-            for line in stream:
-                with self._news:
-                    self.lines.append(line.decode())
-                    self._news.notify_all()
-        with self._news:
-            self._ended = True
-            self._news.notify_all()
-
-    def logged(self, event):
-        """The first line about `event`, waited for."""
-        with self._news:
-            found = self._news.wait_for(lambda: self._find(event) or self._ended, PATIENCE_SECONDS)
-            assert found, f"no {event}: {self.lines}"
-            assert self._find(event), self.lines
-            return self._find(event)
-
-    def _find(self, event):
-        for line in self.lines:
-            if line.startswith("{") and json.loads(line)["event"].startswith(event):
-                return json.loads(line)
-        return None
-
-    def worker(self):
-        """The pid of its one worker; while a reload changes it, of the new one."""
-        return int(Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children").read_text().split()[-1])
-
-    def ended(self):
-        """Wait until every process that writes to its stderr is gone."""
-        self._reader.join(PATIENCE_SECONDS)
-        return not self._reader.is_alive()
-
-
 @pytest.fixture
 def environ(server, tmp_path):
-    settings = {
-        "VAULT_ADDR": server.addr,
-        "AUTH_METHOD": "token",
-        "VAULT_TOKEN_FILE": str(tmp_path / "token"),
-        "KV_MOUNT": server.mount_kv(),
-        "ENGINE_KV_MOUNT": server.mount_kv(),
-        "LISTEN_PORT": "0",
-        "INSTANCE": "one",
-        "READY_FILE": str(tmp_path / "ready.json"),
-    }
-    (tmp_path / "token").write_text(server.root_token)
-    prefixed = {f"VAULT_SALESFORCE_{name}": value for name, value in settings.items()}
-    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | prefixed
+    return environ_of(server, tmp_path)
 
 
 @pytest.fixture
@@ -111,12 +49,6 @@ def many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def address_of(url):
-    """Host and port."""
-    host, _, port = url.removeprefix("https://").rpartition(":")
-    return host, int(port)
-
-
 def is_gone(pid):
     """Wait, with an end, until a process is no more, or waits for nothing but to be buried."""
     pause = threading.Event()
@@ -133,7 +65,7 @@ def is_gone(pid):
 
 def ask(url, path):
     """Status and JSON of a probe, over TLS that trusts the certificate found there and no other."""
-    context = ssl.create_default_context(cadata=ssl.get_server_certificate(address_of(url)))
+    context = trusting(url)
     with urllib3.PoolManager(ssl_context=context, retries=False, timeout=10) as pool:
         answer = pool.request("GET", url + path)
         return answer.status, json.loads(answer.data)
@@ -163,7 +95,7 @@ def test_peers_that_dribble_hold_up_nobody(start):
     process = start()
     url = process.logged("listening")["url"]
     process.logged("up")
-    context = ssl.create_default_context(cadata=ssl.get_server_certificate(address_of(url)))
+    context = trusting(url)
     crowd = [socket.create_connection(address_of(url)) for _ in range(40)]
     crowd += [context.wrap_socket(socket.create_connection(address_of(url)), server_hostname="127.0.0.1")]
     for connection in crowd[20:40]:
@@ -282,3 +214,19 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(start):
     assert second.ended()
     assert second.popen.returncode == 1
     assert second.lines == [f"vault-salesforce sidecar: cannot listen at 127.0.0.1:{port}: Address already in use\n"]
+
+
+def test_neither_of_its_processes_leaves_a_core_and_its_file_is_its_users_alone(start, tmp_path):
+    process = start()
+    url = process.logged("listening")["url"]
+    process.logged("up")
+    for pid in (process.popen.pid, process.worker()):
+        assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
+        assert "Umask:\t0077" in Path(f"/proc/{pid}/status").read_text()
+        if os.geteuid() != 0:
+            assert Path(f"/proc/{pid}/environ").stat().st_uid == 0  # the kernel's, not the user's
+    worker = process.worker()
+    os.kill(worker, signal.SIGSEGV)
+    assert is_gone(worker)
+    assert ask(url, "/health/live")[0] == 200
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["token"]

@@ -35,6 +35,11 @@ class Caller:
     accessor: str = ""
     remote_address: str = ""
 
+    @property
+    def identity(self) -> str:
+        """What one caller's requests have in common: its entity, or its token where it has none; "" is nobody."""
+        return self.entity_id or self.accessor or self.display_name
+
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "Caller":
         """Read what `dataclasses.asdict` gave; what is not there is empty."""

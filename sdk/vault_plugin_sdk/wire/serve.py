@@ -17,7 +17,7 @@ def serve(backend_factory: "Callable[[], Backend]", *, version: str) -> NoReturn
     """Be a plugin of the server that started this process, until that server ends it.
 
     Signals, standard output and standard error belong to the wire from here on: prints and log records of `logging`
-    appear in the server's log.
+    appear in the server's log. The process writes no core dump, and its files are its user's alone: see `privacy`.
 
     Args:
         backend_factory: Makes the Backend of a mount; called once for each mount, after the handshake, so that it may
@@ -39,11 +39,13 @@ def serve(backend_factory: "Callable[[], Backend]", *, version: str) -> NoReturn
     import asyncio
     import logging
 
+    from vault_plugin_sdk.privacy import keep_private
     from vault_plugin_sdk.wire.log import take_over_stderr
 
     take_over_stderr()
     log = logging.getLogger(__name__)
     try:
+        keep_private()
         from vault_plugin_sdk.wire.process import run
 
         asyncio.run(run(backend_factory, version, invitation))

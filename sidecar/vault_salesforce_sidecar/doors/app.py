@@ -54,6 +54,12 @@ def create_app(engine: Engine) -> flask.Flask:
         looks = signed.request.operation not in (*WRITES, Operation.DELETE)
         return _to_http(once.run(signed.id, signed.fingerprint, lambda: _answer(engine, router, signed), looks=looks))
 
+    @app.before_request
+    def of_known_length() -> None:
+        # It was not waited for: see `Admission`. Half of it may be here, and what follows may be anything.
+        if "Transfer-Encoding" in flask.request.headers:
+            raise CallerError("the body must come with its length", status=HTTPStatus.LENGTH_REQUIRED)
+
     @app.errorhandler(Exception)
     def failed(exc: Exception) -> flask.Response:
         return _to_http(_of_error(exc))

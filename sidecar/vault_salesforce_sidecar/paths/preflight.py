@@ -10,9 +10,9 @@ from vault_salesforce_sidecar.diagnosis.rows import Row, worst
 from vault_salesforce_sidecar.engine import Engine
 
 
-def read(engine: Engine, _caller: Caller, role: str) -> Response:
+def read(engine: Engine, caller: Caller, role: str) -> Response:
     """A row for each check."""
-    with engine.place():
+    with engine.place(caller, role):
         return answer(engine.diagnosis.of_role(role))
 
 

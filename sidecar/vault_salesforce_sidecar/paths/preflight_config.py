@@ -8,9 +8,9 @@ from vault_salesforce_sidecar.engine import Engine
 from vault_salesforce_sidecar.paths.preflight import answer
 
 
-def read(engine: Engine, _caller: Caller, name: str) -> Response:
+def read(engine: Engine, caller: Caller, name: str) -> Response:
     """A row for each check."""
-    with engine.place():
+    with engine.place(caller, name):
         return answer(engine.diagnosis.of_connection(name))
 
 

@@ -31,9 +31,9 @@ def resync(
     if held is not None and (password is not None or security_token is not None):
         raise CallerError("try is instead of a password: give either it or a password and a security_token")
     if username is not None:
-        with engine.place():
+        with engine.place(caller, role):
             _follow(engine, caller, role, username, password=password, security_token=security_token)
-    with engine.waiting(wait) as seconds:
+    with engine.waiting(wait, caller, role) as seconds:
         if held in MENDS:
             return engine.mending.mend(role, caller, held, seconds).to_response()
         view = engine.handed_in.resync(

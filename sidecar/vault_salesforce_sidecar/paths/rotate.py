@@ -26,7 +26,7 @@ def rotate(
     """
     if rotation_id is not None and end_sessions:
         raise CallerError("rotation_id only watches a rotation: end_sessions asks for more")
-    with engine.waiting(wait) as seconds:
+    with engine.waiting(wait, caller, role) as seconds:
         view = engine.rotations.rotate(
             role,
             caller,

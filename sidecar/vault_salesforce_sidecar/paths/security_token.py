@@ -20,7 +20,7 @@ def hand_in(
 ) -> Response:
     """Prove the token with one login, then publish it."""
     token = one_line(security_token) or None
-    with engine.waiting(wait) as seconds:
+    with engine.waiting(wait, caller, role) as seconds:
         return engine.handed_in.security_token(role, token, caller, seconds, mail or None).to_response()
 
 

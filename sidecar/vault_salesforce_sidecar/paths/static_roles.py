@@ -47,7 +47,7 @@ def write(
     if known:
         return Response(warnings=engine.handed_in.update(name, known, role, password, security_token))
     owner = _owner(name)
-    with engine.place():
+    with engine.place(caller, name):
         engine.claims.take(ROLE_NAME, name, owner)
         try:
             engine.claims.take(ACCOUNT, role.username, owner)

@@ -9,7 +9,8 @@ from vault_salesforce_sidecar.engine import Engine
 
 def unlock(engine: Engine, caller: Caller, role: str, username: str | None) -> Response:
     """Clear Salesforce's lock where the connection's identity may, and count failed logins from zero again."""
-    return Response(warnings=engine.rotations.unlock(role, caller, username))
+    with engine.place(caller, role):
+        return Response(warnings=engine.rotations.unlock(role, caller, username))
 
 
 PATH = Path(UNLOCK, {Operation.UPDATE: unlock})

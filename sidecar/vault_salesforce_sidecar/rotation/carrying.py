@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 
 from vault_plugin_sdk.logical.errors import EngineError
+from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_sidecar.log import asked_by
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine, tokens
@@ -63,7 +64,9 @@ class Carrier:
     def carry(self, run: Run) -> None:
         """Carry a rotation on that is held by us, after what the account's present job still does."""
         self.roster.note(run.stored)
-        self.jobs.follow(run.account.username.lower(), lambda: self._carry(run))
+        record = run.stored.record
+        whose = Caller(display_name=record.display_name, entity_id=record.entity_id, accessor=record.accessor).identity
+        self.jobs.follow(run.account.username.lower(), lambda: self._carry(run), whose)
 
     def take_over(self, username: str, known: Stored[JournalEntry]) -> None:
         """Take an entry in hand over from a holder that crashed or sleeps, and carry it on; to be called in a job."""

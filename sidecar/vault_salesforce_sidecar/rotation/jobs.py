@@ -14,17 +14,17 @@ class Jobs:
         self._lock = threading.Lock()
         self._running: set[str] = set()
         self._announced: set[str] = set()
-        self._next: dict[str, Callable[[], None]] = {}
+        self._next: dict[str, tuple[Callable[[], None], str]] = {}
         self._ends: dict[str, threading.Event] = {}
 
-    def follow(self, account: str, work: Callable[[], None]) -> None:
-        """Do `work` as soon as the account's present job, if there is one, has ended."""
+    def follow(self, account: str, work: Callable[[], None], whose: str = "") -> None:
+        """Do `work`, for whom it is, as soon as the account's present job, if there is one, has ended."""
         with self._lock:
             if account in self._running:
-                self._next[account] = work
+                self._next[account] = (work, whose)
                 return
             self._running.add(account)
-        self._submit(account, work)
+        self._submit(account, work, whose)
 
     def offer(self, account: str, work: Callable[[], None]) -> bool:
         """Do `work` unless the account has a job; whether it is done."""
@@ -60,8 +60,8 @@ class Jobs:
         for account in accounts:
             self.announce(account)
 
-    def _submit(self, account: str, work: Callable[[], None]) -> None:
-        self._pool.submit(lambda: self._do(account, work))
+    def _submit(self, account: str, work: Callable[[], None], whose: str = "") -> None:
+        self._pool.submit(lambda: self._do(account, work), whose)
 
     def _do(self, account: str, work: Callable[[], None]) -> None:
         try:
@@ -74,4 +74,4 @@ class Jobs:
                 if following is None:
                     self._running.discard(account)
             if following is not None:
-                self._submit(account, following)
+                self._submit(account, *following)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 import stat
 import sys
@@ -56,6 +57,11 @@ def test_a_temporary_folder_that_is_too_deep_for_a_socket_is_told_and_left_empty
 def test_the_socket_lies_in_a_private_folder(host):
     folder = Path(host.socket).parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_it_leaves_no_core_and_its_files_are_its_users_alone(host):
+    assert resource.prlimit(host.process.pid, resource.RLIMIT_CORE) == (0, 0)
+    assert "Umask:\t0077" in Path(f"/proc/{host.process.pid}/status").read_text()
 
 
 def test_a_stranger_cannot_connect(host):

@@ -68,8 +68,12 @@ class FakeEngine:
         return self.reasons
 
     @contextmanager
-    def waiting(self, seconds):
+    def waiting(self, seconds, caller, role):
         yield seconds
+
+    @contextmanager
+    def place(self, caller, about):
+        yield
 
 
 @pytest.fixture

@@ -122,15 +122,16 @@ class FakeEngine:
         self.rotations = Rotations(kv, self.clock)
         self.handed_in = HandedIn(self.roles)
         self.mending = Mending()
-        self.places = 1
+        self.places, self.placed = 1, []
         self.router = Router(PATHS)
 
     @contextmanager
-    def waiting(self, seconds):
+    def waiting(self, seconds, caller, role):
         yield seconds if self.places else 0
 
     @contextmanager
-    def place(self):
+    def place(self, caller, about):
+        self.placed.append((caller.display_name, about))
         yield
 
     def require_password_policy(self, name):

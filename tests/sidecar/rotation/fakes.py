@@ -40,7 +40,7 @@ class ManualClock:
 class InlinePool:
     """Does everything at once, in the thread that asks."""
 
-    def submit(self, work: Callable[[], None]) -> None:
+    def submit(self, work: Callable[[], None], whose: str = "") -> None:
         work()
 
     def stop(self, timeout_seconds: float) -> None:

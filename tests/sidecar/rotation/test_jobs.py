@@ -9,7 +9,7 @@ class LatePool:
     def __init__(self):
         self.work = []
 
-    def submit(self, work):
+    def submit(self, work, whose=""):
         self.work.append(work)
 
     def stop(self, timeout_seconds):
