@@ -20,7 +20,7 @@ BUNDLED := $(shell find $(SOURCES) -type f -not -path '*/__pycache__/*') README.
 INSTALL := $(BIN)/python -m pip install --quiet --no-cache-dir
 export RUSTUP_HOME := $(CURDIR)/$(VENV)/rustup
 
-.PHONY: help setup demo dev test check fmt lock proto conformance bench-smoke bench-read bench-tick bench-rotation plugin-binary bundle
+.PHONY: help setup demo dev test check fmt lock proto conformance bench-smoke bench-read bench-tick bench-rotation bench-load plugin-binary bundle
 
 help: ## Show this text.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench-tick: $(STAMP) ## What ten thousand roles cost: a sidecar's start, its tic
 
 bench-rotation: $(STAMP) ## Rotations beside the least that they could cost: round trips, CPU, wall time, many at once.
 	@$(BIN)/python bench/rotation.py
+
+bench-load: $(STAMP) ## A thousand roles due at once, leases ending together, and steady reads meanwhile; about 20 minutes.
+	@$(BIN)/python bench/load.py
 
 plugin-binary: $(PLUGIN_BINARY) ## Build the plugin as one self-contained file, below dist/.
 

@@ -88,12 +88,22 @@ class Process:
         found = re.search(r"VmRSS:\s+(\d+) kB", (self._directory / "status").read_text())
         return int(found[1]) / 1024 if found else 0.0
 
+    def sockets(self) -> int:
+        """How many it has open, of all kinds."""
+        return sum(_leads_to_a_socket(descriptor) for descriptor in (self._directory / "fd").iterdir())
+
 
 def only_child(pid: int) -> int:
     """The plugin: the server has no other."""
     directories = (path.parent for path in Path("/proc").glob("[0-9]*/status") if f"PPid:\t{pid}\n" in _text(path))
     (child,) = directories
     return int(child.name)
+
+
+def _leads_to_a_socket(descriptor: Path) -> bool:
+    with contextlib.suppress(OSError):  # closed meanwhile
+        return descriptor.readlink().name.startswith("socket:")
+    return False
 
 
 def _text(path: Path) -> str:
