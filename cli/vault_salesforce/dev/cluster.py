@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from vault_salesforce.dev.host import Host, on_loopback
 from vault_salesforce.dev.openbao import BAO, OpenBao, Shared
 from vault_salesforce.dev.part import at_once, numbered
 from vault_salesforce.dev.rest import Rest
@@ -24,6 +25,7 @@ class Cluster:
         binary: See `OpenBao`.
         count: How many nodes, from 1.
         further: More of each server's configuration.
+        host: Gives where the node of this name runs.
 
     Attributes:
         nodes: All of them; the first one made the cluster.
@@ -38,12 +40,13 @@ class Cluster:
         *,
         count: int = 1,
         further: str = "",
+        host: Callable[[str], Host] = on_loopback,
     ) -> None:
         names = [numbered("vault", number) for number in range(1, count + 1)]
         directories = [own(name) for name in names]
         shared = Shared(directories[0], further)
         self.nodes = tuple(
-            OpenBao(directory, environment, tell, binary, name=name, shared=shared)
+            OpenBao(directory, environment, tell, binary, name=name, shared=shared, host=host(name))
             for name, directory in zip(names, directories, strict=True)
         )
 

