@@ -7,6 +7,7 @@ a change where the normalised JSON differs.
 
 import json
 import re
+import secrets
 from dataclasses import dataclass, field
 
 import pytest
@@ -166,6 +167,8 @@ def test_each_value_is_read_back_as_the_table_tells_to_write_it(product, applied
 # A value, other than the default, for every field that is no secret.
 ROLE = {
     "self_managed": True,
+    "self_login": "password",
+    "end_sessions": True,
     "rotation_period": 86_400,
     "initial_rotation_at": "2040-01-31T09:00:00Z",
     "disable_automated_rotation": True,
@@ -178,7 +181,7 @@ ROLE = {
     "max_ttl": 3600,
     "consumer_hints": "ttl",
 }
-SCHEDULED = {"rotation_schedule": "0 3 * * 6", "rotation_window": 7200}
+SCHEDULED = {"rotation_schedule": "0 3 * * 6", "rotation_time_zone": "Europe/Berlin", "rotation_window": 7200}
 CONNECTION = {
     "auth_method": "none",
     "username": "",
@@ -189,6 +192,14 @@ CONNECTION = {
     "admin_may_rotate": [],
     "mailbox": "",
     "sidecar_address": "trusted",
+    "client_id": "3MVG9-consumer-key",
+    "soap_endpoint": "enterprise",
+    "password_login": "soap",
+    "set_password_by": "soap",
+    "organization_id": "",
+    "mailbox_auth": "xoauth2",
+    "mailbox_after": "keep",
+    "client_cert": "",
 }
 
 
@@ -198,9 +209,8 @@ def test_every_field_that_is_no_secret_is_read_back_as_it_was_written(product):
     password = product.password()
     username = product.user(password=password)
     name = f"tf-{username.partition('@')[0]}"
-    connection = Endpoint(
-        f"sf/config/{name}", CONNECTION | {"login_url": product.stack.orgsim.url}, {"ignore_absent_fields"}
-    )
+    written = CONNECTION | {"login_url": product.stack.orgsim.url, "client_secret": secrets.token_urlsafe(24)}
+    connection = Endpoint(f"sf/config/{name}", written, {"ignore_absent_fields"})
     connection.data["allowed_roles"].append(name)
     given = {"config": name, "username": username, "password": password}
     role = Endpoint(f"sf/static-roles/{name}", given | ROLE, {"ignore_absent_fields"})

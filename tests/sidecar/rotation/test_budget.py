@@ -2,7 +2,14 @@
 
 import pytest
 
-from vault_salesforce_sidecar.rotation.budget import known_charges, limit_of, logins_left, may_log_in, unforgiven
+from vault_salesforce_sidecar.rotation.budget import (
+    forgivable,
+    known_charges,
+    limit_of,
+    logins_left,
+    may_log_in,
+    unforgiven,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +42,12 @@ def test_a_stricter_policy_counts_and_a_laxer_one_is_not_relied_on(told, limit):
 )
 def test_what_somebody_has_looked_into_counts_no_more(failed, forgiven, left):
     assert unforgiven(failed, forgiven) == left
+
+
+@pytest.mark.parametrize("limit", [3, 5, 10])
+def test_a_word_forgives_as_much_as_one_login_needs_and_never_the_failure_before_the_lock(limit):
+    for failed in range(limit - 1):
+        forgiven = forgivable(failed, limit)
+        assert may_log_in(failed - forgiven, limit)
+        assert forgiven == 0 or not may_log_in(failed - forgiven + 1, limit)
+    assert forgivable(limit - 1, limit) is None

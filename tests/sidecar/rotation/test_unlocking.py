@@ -203,13 +203,23 @@ def test_failed_logins_that_somebody_looked_into_are_forgiven_until_a_login_succ
     rotations = stage.enrolled()
     stage.person.fails = 3
     rotations.unlock("crm", CALLER)
-    assert stage.entry["forgiven"] == 3
+    assert stage.entry["forgiven"] == 1, "as much as one more login needs"
     assert rotations.rotate("crm", CALLER).done
     assert stage.entry["forgiven"] == 0
     stage.person.fails = 4
     logins = stage.person.logins
     assert not rotations.rotate("crm", CALLER).done
     assert (stage.person.logins, stage.person.lockouts) == (logins, 0), "four of five are somebody else's"
+
+
+def test_nobody_forgives_the_failure_before_the_lock():
+    stage = Stage(admin=True)
+    rotations = stage.enrolled()
+    stage.person.fails = 4
+    with pytest.raises(CallerError) as refused:
+        rotations.unlock("crm", CALLER)
+    assert (refused.value.status, refused.value.code) == (409, "last_login")
+    assert stage.entry["forgiven"] == 0
 
 
 def test_no_rotation_unlocks_a_user_by_itself():
