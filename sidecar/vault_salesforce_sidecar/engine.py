@@ -98,7 +98,7 @@ class Engine:
         self.roles = _store(engine_kv, "static-roles", StaticRole)
         self._mailboxes = Mailboxes(settings.mailbox_root, self.clock, self._mail_arrived)
         proxy = _proxy(settings)
-        self._orgs = Orgs(self.clock, proxy=proxy)
+        self._orgs = Orgs(self.clock, engine_kv, proxy=proxy)
         self.claims = Claims(engine_kv, self.clock, self._holds)
         parts = Parts(
             engine_kv=engine_kv,

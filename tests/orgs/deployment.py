@@ -87,7 +87,7 @@ class Deployment:
         accidents = Accidents()
         self.engine_kv = MemoryKv("engine", accidents, self.clock)
         self.creds_kv = MemoryKv("creds", accidents, self.clock)
-        self.orgs = Orgs(self.clock)
+        self.orgs = Orgs(self.clock, self.engine_kv)
         roles = Store(self.engine_kv, "static-roles", dump=to_stored, load=lambda data: from_stored(StaticRole, data))
         connections = Store(self.engine_kv, "config", dump=to_stored, load=lambda data: from_stored(Config, data))
         self.config = from_stored(

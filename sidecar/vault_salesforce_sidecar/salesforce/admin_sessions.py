@@ -13,10 +13,12 @@ from typing import NamedTuple
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.clock import Clock
 from vault_salesforce_sidecar.salesforce import faults, faults_oauth
+from vault_salesforce_sidecar.salesforce.attempts import KeptAttempts, NoAttempts
 from vault_salesforce_sidecar.salesforce.interface import Fault, Lost, NotSent, OrgRefused, Session, Verdict
+from vault_salesforce_sidecar.store import KvUnavailable
 
 LOCKOUT_SECONDS = 900.0  # Salesforce's default lockout interval
-MOST_CHARGES = 2  # of the five failures that lock a user: each of two sidecars counts its own, and one is for others
+HEAR_SECONDS = 5.0  # after which somebody who said at another sidecar that a login may be tried is heard here
 _LOST_SECONDS = 60.0
 _BLOCKED_SECONDS = 30.0
 _NOT_SENT_SECONDS = 2.0
@@ -50,17 +52,18 @@ class _Known:
     Attributes:
         session: The one in use.
         flight: The login under way.
-        charges: Logins that failed, or may have, since the last that succeeded. Salesforce's count of them does not
-            fall with time, so neither does this one.
         failure: What the last login ended with, and the answer of all until `held_until`.
+        forgiven: How often somebody had said, before that login, that the identity may log in again.
+        heard_at: When that was looked up last.
         logins: When the last ones succeeded.
     """
 
     session: Session | None = None
     flight: "Future[_Outcome] | None" = None
-    charges: int = 0
     failure: OrgRefused | Lost | NotSent | None = None
     held_until: float = 0.0
+    forgiven: int = 0
+    heard_at: float = 0.0
     logins: deque[float] = field(default_factory=lambda: deque(maxlen=_LOGINS))
 
 
@@ -69,10 +72,11 @@ class AdminSessions:
 
     Args:
         clock: Its monotonic time measures the waits.
+        attempts: Where logins that may lock a user are counted.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, attempts: KeptAttempts) -> None:
+        self._clock, self._attempts = clock, attempts
         self._lock = threading.Lock()
         self._all: OrderedDict[Identity, _Known] = OrderedDict()
 
@@ -87,8 +91,10 @@ class AdminSessions:
         Raises:
             OrgRefused: By the org now, or by an earlier answer that still holds; its verdict is BLOCKED.
             Lost: As `log_in`, or not long ago.
-            NotSent: As `log_in`, or just now.
+            NotSent: As `log_in`, or just now; or the login could not be counted.
         """
+        if identity.can_lock:
+            self._hear(identity)
         with self._lock:
             known = self._all.setdefault(identity, _Known())
             self._all.move_to_end(identity)
@@ -98,7 +104,6 @@ class AdminSessions:
             flight = known.flight
             if flight is None:
                 self._raise_if_held(known, identity)
-                known.charges += identity.can_lock
                 mine = known.flight = Future()
         if flight is None:
             flight = mine
@@ -116,11 +121,27 @@ class AdminSessions:
                     known.session = None
 
     def forgive(self, identity: Identity) -> None:
-        """Whoever mended the identity says so: what was refused before is tried again."""
+        """Whoever mended the identity says so: what was refused before is tried again, by other sidecars as well.
+
+        Raises: KvUnavailable.
+        """
+        if identity.can_lock:
+            self._attempts.forgive(identity.username)
         with self._lock:
             if known := self._all.get(identity):
-                charges = int(known.flight is not None and identity.can_lock)
-                known.charges, known.failure = charges, None
+                known.failure = None
+
+    def _hear(self, identity: Identity) -> None:
+        """Whoever mended the identity may have said so to another sidecar."""
+        with self._lock:
+            known, now = self._all.get(identity), self._clock.monotonic()
+            if known is None or known.failure is None or now < known.heard_at + HEAR_SECONDS:
+                return
+            known.heard_at = now
+        forgiven = self._attempts.forgiven(identity.username)
+        with self._lock:
+            if forgiven is not None and forgiven > known.forgiven:
+                known.failure = None
 
     def _age(self, known: _Known) -> float:
         return self._clock.monotonic() - known.logins[-1]
@@ -137,8 +158,6 @@ class AdminSessions:
         now = self._clock.monotonic()
         if known.failure and now < known.held_until:
             raise _told(known.failure, identity)
-        if known.charges >= MOST_CHARGES:
-            raise OrgRefused(faults.NO_ATTEMPTS_LEFT)
         if len(known.logins) == _LOGINS and now - known.logins[0] < _LOGINS_SECONDS:
             raise OrgRefused(faults.SESSIONS_DO_NOT_LAST)
 
@@ -146,7 +165,11 @@ class AdminSessions:
         self, identity: Identity, known: _Known, flight: "Future[_Outcome]", log_in: Callable[[], Session]
     ) -> None:
         outcome: _Outcome = Lost("the login broke off")
+        charged = False
         try:
+            if identity.can_lock:
+                known.forgiven = self._attempts.charge(identity.username).forgiven
+            charged = identity.can_lock
             outcome = log_in()
             if outcome.password_expired:
                 outcome = OrgRefused(faults.TABLE["INVALID_OPERATION_WITH_EXPIRED_PASSWORD"])
@@ -154,23 +177,35 @@ class AdminSessions:
             outcome = OrgRefused(exc.fault)  # without the traceback, whose frames hold the secrets of the login
         except (Lost, NotSent) as exc:
             outcome = type(exc)(*exc.args)
+        except NoAttempts:
+            outcome = OrgRefused(faults.NO_ATTEMPTS_LEFT)
+        except KvUnavailable as exc:
+            outcome = NotSent(f"the login could not be counted: {exc.sentence}")
         finally:
+            if charged:
+                self._account_for(identity, outcome)
             with self._lock:
-                self._note(identity, known, outcome)
+                self._note(known, outcome)
                 known.flight = None
             flight.set_result(outcome)
 
-    def _note(self, identity: Identity, known: _Known, outcome: _Outcome) -> None:
+    def _account_for(self, identity: Identity, outcome: _Outcome) -> None:
+        """What becomes of the charge of a login that was made."""
+        if isinstance(outcome, Session):
+            self._attempts.succeeded(identity.username)
+        elif _hold(outcome)[1]:
+            self._attempts.failed(identity.username)
+        else:
+            self._attempts.take_back(identity.username)
+
+    def _note(self, known: _Known, outcome: _Outcome) -> None:
         now = self._clock.monotonic()
         if isinstance(outcome, Session):
-            known.session, known.failure, known.charges = outcome, None, 0
+            known.session, known.failure = outcome, None
             known.logins.append(now)
             return
-        known.failure = outcome
-        seconds, counts = _hold(outcome)
-        known.held_until = now + seconds
-        if identity.can_lock and not counts:
-            known.charges -= 1
+        known.failure, known.heard_at = outcome, now
+        known.held_until = now + _hold(outcome)[0]
 
 
 def _hold(outcome: OrgRefused | Lost | NotSent) -> tuple[float, bool]:

@@ -13,6 +13,7 @@ from vault_salesforce_contract.api.config import Config
 from vault_salesforce_sidecar.clock import Clock
 from vault_salesforce_sidecar.salesforce import faults, faults_oauth, policies, rest, rights
 from vault_salesforce_sidecar.salesforce.admin_sessions import AdminSessions, Identity
+from vault_salesforce_sidecar.salesforce.attempts import KeptAttempts
 from vault_salesforce_sidecar.salesforce.hosts import AllowedHosts
 from vault_salesforce_sidecar.salesforce.idle import IdleLines
 from vault_salesforce_sidecar.salesforce.ids import same_record
@@ -25,6 +26,7 @@ from vault_salesforce_sidecar.salesforce.message import Answer, Request
 from vault_salesforce_sidecar.salesforce.soap import Soap
 from vault_salesforce_sidecar.salesforce.tls import tls_context
 from vault_salesforce_sidecar.salesforce.transport import Transport
+from vault_salesforce_sidecar.store import Kv
 
 LONGEST_CALL_SECONDS = 15.0
 FRESH_SECONDS = 60.0
@@ -263,17 +265,18 @@ class Orgs:
 
     Args:
         clock: Measures how long a refused login is not tried again, and dates assertions.
+        kv: The engine's own mount: what logins of connections' own users cost is counted there.
         longest_call_seconds: Limit of every call to an org.
         proxy: Through which they are called; None: directly.
     """
 
     def __init__(
-        self, clock: Clock, longest_call_seconds: float = LONGEST_CALL_SECONDS, proxy: Proxy | None = None
+        self, clock: Clock, kv: Kv, longest_call_seconds: float = LONGEST_CALL_SECONDS, proxy: Proxy | None = None
     ) -> None:
         self._longest_call_seconds, self._proxy = longest_call_seconds, proxy
         self._idle = IdleLines()
         self._clock = clock
-        self._admin_sessions = AdminSessions(clock)
+        self._admin_sessions = AdminSessions(clock, KeptAttempts(kv))
         self._lock = threading.Lock()
         self._open: OrderedDict[Config, SalesforceOrg] = OrderedDict()
 
@@ -300,7 +303,10 @@ class Orgs:
         return org
 
     def try_again(self, config: Config) -> None:
-        """Somebody says that the connection's own credential is good now: earlier refusals of it hold no longer."""
+        """Somebody says that the connection's own credential is good now: earlier refusals of it hold no longer.
+
+        Raises: KvUnavailable.
+        """
         if config.auth_method in METHODS:
             self._admin_sessions.forgive(_identity(config))
 

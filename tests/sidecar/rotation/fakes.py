@@ -72,7 +72,7 @@ class MemoryKv:
     """A KV v2 mount."""
 
     def __init__(self, name: str, accidents: Accidents, clock: ManualClock) -> None:
-        self.name, self._accidents, self._clock = name, accidents, clock
+        self.name, self.accidents, self._clock = name, accidents, clock
         self.versions: dict[str, list[dict[str, Any] | None]] = {}
         self.metadata: dict[str, dict[str, Any]] = {}
         self.sealed = False
@@ -135,4 +135,4 @@ class MemoryKv:
     def _call(self, name: str, call: Callable[[], Any]) -> Any:
         if self.sealed:
             raise KvUnavailable("Vault is sealed", "unseal it")
-        return self._accidents.around(f"{self.name}: {name}", call)
+        return self.accidents.around(f"{self.name}: {name}", call)

@@ -2,16 +2,22 @@
 
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import trustme
 
 from vault_salesforce_sidecar.clock import SystemClock
 from vault_salesforce_sidecar.salesforce.org import Orgs
+
+sys.path.append(str(Path(__file__).parents[1] / "rotation"))  # its world in memory
+
+from fakes import Accidents, ManualClock, MemoryKv
 
 PATIENCE_SECONDS = 10.0
 Behave = Callable[[socket.socket, bytes], None]
@@ -132,8 +138,14 @@ def ca_cert(authority: trustme.CA) -> str:
 
 
 @pytest.fixture
-def orgs() -> Iterator[Orgs]:
+def kv() -> MemoryKv:
+    """The engine's own mount."""
+    return MemoryKv("engine", Accidents(), ManualClock())
+
+
+@pytest.fixture
+def orgs(kv: MemoryKv) -> Iterator[Orgs]:
     """What opens connections, with patience for 5 s a call."""
-    orgs = Orgs(SystemClock(), longest_call_seconds=5.0)
+    orgs = Orgs(SystemClock(), kv, longest_call_seconds=5.0)
     yield orgs
     orgs.close()

@@ -7,7 +7,13 @@ import pytest
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.salesforce import faults, faults_oauth
-from vault_salesforce_sidecar.salesforce.admin_sessions import LOCKOUT_SECONDS, AdminSessions, Identity
+from vault_salesforce_sidecar.salesforce.admin_sessions import (
+    HEAR_SECONDS,
+    LOCKOUT_SECONDS,
+    AdminSessions,
+    Identity,
+)
+from vault_salesforce_sidecar.salesforce.attempts import KeptAttempts
 from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, OrgRefused, Session, Verdict
 
 PATIENCE_SECONDS = 10.0
@@ -62,8 +68,14 @@ def clock():
 
 
 @pytest.fixture
-def sessions(clock):
-    return AdminSessions(clock)
+def sessions(clock, kv):
+    return AdminSessions(clock, KeptAttempts(kv))
+
+
+@pytest.fixture
+def others(clock, kv):
+    """Those of another sidecar."""
+    return AdminSessions(clock, KeptAttempts(kv))
 
 
 def outcome(sessions, door, identity=ADMIN):
@@ -164,6 +176,47 @@ def test_a_success_clears_what_was_charged(sessions, clock):
         assert got == session(name)
         sessions.forget(got)
     assert door.logins == 6
+
+
+def test_sidecars_count_together_and_each_hears_who_mended_it(sessions, others, clock):
+    door = Door(REFUSED, REFUSED, session(), session())
+    assert outcome(sessions, door)[0] is outcome(others, door)[0] is OrgRefused
+    clock.seconds += LOCKOUT_SECONDS
+    assert outcome(sessions, door)[1].startswith("no_attempts_left")
+    assert outcome(others, door)[1].startswith("no_attempts_left")
+    others.forgive(ADMIN)
+    assert outcome(others, door) == session()
+    clock.seconds += HEAR_SECONDS
+    assert outcome(sessions, door) == session()
+    assert door.logins == 4
+
+
+def test_a_refusal_that_still_holds_is_looked_up_seldom(sessions, others, clock, kv):
+    door = Door(REFUSED)
+    outcome(sessions, door)
+    read = kv.accidents.calls
+    for _ in range(100):
+        outcome(sessions, door)
+    assert kv.accidents.calls == read
+    clock.seconds += HEAR_SECONDS
+    for _ in range(100):
+        outcome(sessions, door)
+    assert (kv.accidents.calls, door.logins) == (read + 1, 1)
+
+
+def test_a_login_that_cannot_be_counted_is_not_made(sessions, clock, kv):
+    door = Door(session())
+    kv.sealed = True
+    assert outcome(sessions, door)[0] is NotSent
+    assert door.logins == 0
+    kv.sealed = False
+    clock.seconds += 2
+    assert outcome(sessions, door) == session()
+
+
+def test_what_sends_no_password_is_not_counted(sessions, kv):
+    sessions.get(BY_APP, Door(session()))
+    assert kv.accidents.calls == 0
 
 
 @pytest.mark.parametrize("answer", [CLOSED, NotSent("no way")])

@@ -152,7 +152,19 @@ def test_a_refused_admin_is_asked_for_once_until_somebody_says_so(orgs, sim, con
     orgs.try_again(wrong)
     refusal(orgs.open(wrong).admin_session)
     assert sim.org.user(ADMIN).failed_count == 2
+    orgs.try_again(config)
     assert orgs.open(config).admin_session()
+
+
+def test_a_sidecar_that_starts_again_and_again_does_not_lock_its_administrator(kv, sim, config):
+    wrong = dataclasses.replace(config, password=SecretStr("wrong"))
+    codes = []
+    for _ in range(10):
+        started = Orgs(SystemClock(), kv, longest_call_seconds=5.0)
+        codes.append(refusal(started.open(wrong).admin_session))
+        started.close()
+    assert codes == ["INVALID_LOGIN"] * 2 + ["no_attempts_left"] * 8
+    assert sim.org.user(ADMIN).failed_count == 2
 
 
 def test_an_expired_password_opens_a_session_that_may_change_it(org, sim):
@@ -163,9 +175,9 @@ def test_an_expired_password_opens_a_session_that_may_change_it(org, sim):
 
 
 @pytest.fixture
-def hasty(config):
+def hasty(config, kv):
     """The same org for somebody who does not wait long."""
-    orgs = Orgs(SystemClock(), longest_call_seconds=0.5)
+    orgs = Orgs(SystemClock(), kv, longest_call_seconds=0.5)
     yield orgs.open(config)
     orgs.close()
 
@@ -274,8 +286,8 @@ def test_a_reset_gives_a_temporary_password_and_unlocks(sim, orgs, config, api):
 
 @pytest.mark.parametrize("api", ["rest", "soap"])
 @pytest.mark.parametrize("knob", ["change_then_500", "change_and_never_answer"])
-def test_a_reset_whose_answer_says_nothing_is_lost(sim, config, knob, api):
-    orgs = Orgs(SystemClock(), longest_call_seconds=0.5)
+def test_a_reset_whose_answer_says_nothing_is_lost(sim, config, kv, knob, api):
+    orgs = Orgs(SystemClock(), kv, longest_call_seconds=0.5)
     org = orgs.open(dataclasses.replace(config, set_password_by=api))
     admin = org.admin_session()
     sim.world.misbehave.patch({knob: True})
@@ -371,8 +383,8 @@ def test_a_query_reads_all_its_pages_and_no_more_than_it_may(orgs, servers):
     assert len(endless.requests) == 25
 
 
-def test_the_pages_of_a_query_share_one_limit_of_time(config, servers):
-    orgs = Orgs(SystemClock(), longest_call_seconds=0.6)
+def test_the_pages_of_a_query_share_one_limit_of_time(config, kv, servers):
+    orgs = Orgs(SystemClock(), kv, longest_call_seconds=0.6)
     body = servers.answer('{"nextRecordsUrl": "/services/data/v64.0/query/01gX-1", "records": []}')
     pause = threading.Event()
 

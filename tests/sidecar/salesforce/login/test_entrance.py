@@ -292,8 +292,8 @@ def test_a_grant_whose_session_lives_elsewhere_is_refused(sim, orgs, configs):
 
 
 @pytest.mark.parametrize("knob", ["html_503", "close_connection", "silent"])
-def test_a_grant_whose_answer_says_nothing_is_lost(sim, configs, knob):
-    orgs = Orgs(SystemClock(), longest_call_seconds=0.5)
+def test_a_grant_whose_answer_says_nothing_is_lost(sim, configs, kv, knob):
+    orgs = Orgs(SystemClock(), kv, longest_call_seconds=0.5)
     sim.world.misbehave.patch({knob: True})
     with pytest.raises(Lost):
         orgs.open(configs["jwt_bearer"]).log_in_as(API)
