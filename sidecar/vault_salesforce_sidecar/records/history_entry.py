@@ -1,5 +1,6 @@
 """What is remembered of a role's rotations, and of who read its secrets or unlocked it: bounded, without any secret."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from vault_plugin_sdk.framework.fields import INTEGER, TEXT, TIME, field, from_s
 from vault_salesforce_sidecar.records.schema import check_schema
 
 MAX_ENTRIES: Final = 50
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 REVEALED, UNLOCKED = "revealed", "unlocked"  # outcomes of rows that tell of a request, and of no rotation
 _NOTES: Final = frozenset({REVEALED, UNLOCKED})
 
@@ -46,14 +47,21 @@ class HistoryEntry:
 
 
 def dump(entries: Sequence[HistoryEntry]) -> dict[str, Any]:
-    """The record at `history/<role>`, newest first."""
-    return {"schema": SCHEMA, "rotations": [to_stored(entry) for entry in entries]}
+    """The record at `history/<role>`, newest first; each row is a text of its own that holds JSON.
+
+    OpenBao refuses a request with more than 1,000 strings, names included: 34 rows of them would be more.
+    """
+    return {"schema": SCHEMA, "rotations": [json.dumps(to_stored(entry)) for entry in entries]}
 
 
 def load(data: Mapping[str, Any]) -> tuple[HistoryEntry, ...]:
-    """The record that `dump` wrote. Raises: NewerSchema; ValueError on a bad value."""
+    """The record that `dump` wrote, or an earlier release's, whose rows are objects.
+
+    Raises: NewerSchema; ValueError on a bad value.
+    """
     check_schema(data, SCHEMA)
-    return tuple(from_stored(HistoryEntry, entry) for entry in data.get("rotations") or ())
+    rows = (json.loads(row) if isinstance(row, str) else row for row in data.get("rotations") or ())
+    return tuple(from_stored(HistoryEntry, row) for row in rows)
 
 
 def remembered(entries: Sequence[HistoryEntry], entry: HistoryEntry) -> tuple[HistoryEntry, ...]:

@@ -1,5 +1,6 @@
 """Break-glass: everything that is held, the likeliest first, and never without a trace."""
 
+import json
 from collections import deque
 
 import pytest
@@ -26,7 +27,8 @@ def revealed(rotations, role="crm", username=None):
 
 
 def history_of(stage):
-    return [row for row in stage.engine_kv.newest("history/crm").get("rotations", []) if row["cause"] == "reveal"]
+    stored = stage.engine_kv.newest("history/crm").get("rotations", [])
+    return [row for row in map(json.loads, stored) if row["cause"] == "reveal"]
 
 
 def in_flight(at_call):
