@@ -275,7 +275,7 @@ class Engine:
             faults = mounts.faults(self.vault, self.settings)
             if faults:
                 return "; ".join(faults)
-            self.rotations.start()
+            self.rotations.start(held=self.settings.start_held)
         except KvUnavailable as exc:
             return f"{exc.sentence}; {exc.remedy}" if exc.remedy else exc.sentence
         except Exception:

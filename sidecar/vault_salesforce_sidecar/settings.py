@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from vault_plugin_sdk.framework.fields import DURATION, INTEGER, LIST, REQUIRED, SECRET, TEXT, declared, field
+from vault_plugin_sdk.framework.fields import BOOLEAN, DURATION, INTEGER, LIST, REQUIRED, SECRET, TEXT, declared, field
 from vault_plugin_sdk.framework.path import MAX_NAME, NAME
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_contract.origin import origin_fault
@@ -134,6 +134,12 @@ class Settings:
         "may still bring one to life.",
         default=7 * 86_400,
         minimum=86_400,
+    )
+    start_held: bool = field(
+        BOOLEAN,
+        "Hold everything at each start, until somebody deletes the hold: for the first start after Vault was restored. "
+        "Then take it out again.",
+        default=False,
     )
     slots: int = field(INTEGER, "Rotations that may be under way at once.", default=64, minimum=1, maximum=512)
     web_threads: int = field(

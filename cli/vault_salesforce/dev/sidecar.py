@@ -67,8 +67,14 @@ class Sidecar:
         }
         on_free_ports(1, self._start_on)
 
-    def restart(self, vault_addresses: Sequence[str] | None = None) -> None:
-        """Start again as before, after `stop`; `vault_addresses`: knowing these from now on."""
+    def restart(self, vault_addresses: Sequence[str] | None = None, settings: Mapping[str, str] | None = None) -> None:
+        """Start again as before, after `stop`.
+
+        Args:
+            vault_addresses: That it knows from now on.
+            settings: Others that it has from now on, by their names without the prefix.
+        """
+        self._settings |= settings or {}
         if vault_addresses:
             self._settings["VAULT_ADDR"] = ",".join(vault_addresses)
         self._ready_file.unlink(missing_ok=True)

@@ -71,6 +71,10 @@ The engine pulls the brake itself, on one connection, where three of its account
 within 15 minutes, and where the org behind the connection is not the one that it was: `cause` is then `same_fault` or
 `another_org`. Such a hold has no end of its own. Deleting it lets rotations begin again; another org is accepted at
 config/<name> alone, with organization_id.
+
+Where Vault went back in time (`restored`), and where a sidecar was started with VAULT_SALESFORCE_START_HELD
+(`start_held`), every connection is held, and nothing at all is done by itself, not even what has left is finished: no
+login is made but for what a person asks for. Look with `vault-salesforce doctor --after-restore`, then delete the hold.
 """.strip()
 
 HOLD = Description(

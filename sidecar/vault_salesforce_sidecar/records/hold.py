@@ -13,6 +13,7 @@ from vault_salesforce_sidecar.records.schema import check_schema
 
 SCHEMA: Final = 1
 PERSON, SAME_FAULT, ANOTHER_ORG = "person", "same_fault", "another_org"
+RESTORED, START_HELD = "restored", "start_held"
 ENGINE: Final = "the engine"
 
 
@@ -21,7 +22,7 @@ class Hold:
     """One hold, on or over."""
 
     reason: str = field(TEXT, "Why, for whoever asks.")
-    cause: str = field(TEXT, "person, same_fault or another_org.", default=PERSON)
+    cause: str = field(TEXT, "person, same_fault, another_org, restored or start_held.", default=PERSON)
     since: datetime | None = field(TIME, "When it began.", default=None)
     until: datetime | None = field(TIME, "When it ends by itself.", default=None)
     held_by: str = field(TEXT, "Who: a person's display name, or the engine.", default=ENGINE)
@@ -33,6 +34,11 @@ class Hold:
     is_sandbox: bool | None = field(BOOLEAN, "another_org: whether it is a sandbox, where that was said.", default=None)
     released_at: datetime | None = field(TIME, "When it ended; absent: it is on.", default=None)
     released_by: str = field(TEXT, "Who ended it.", default="")
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing at all is done by itself: what Vault says may be of another day."""
+        return self.cause in (RESTORED, START_HELD)
 
     def is_on(self, now: datetime) -> bool:
         """Whether it holds at this time."""

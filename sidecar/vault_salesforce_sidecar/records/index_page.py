@@ -20,7 +20,7 @@ class Line:
 
     Attributes:
         role: The role that owns it.
-        version: KV's number of the newest version of its journal entry that somebody knew of.
+        version: The newest version of its journal entry that somebody knew of, by `journal.position`.
     """
 
     role: str

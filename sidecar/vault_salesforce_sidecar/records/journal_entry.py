@@ -61,6 +61,9 @@ class JournalEntry:
     by_admin: bool = item(BOOLEAN, "The connection's identity sets the candidate.", default=False)
     resets: bool = item(BOOLEAN, "A reset is about to be sent, which makes current_password.", default=False)
 
+    counted_before: int = item(
+        INTEGER, "Writes to this entry that KV does not count any longer, since it was restored.", default=0
+    )
     holder: str = item(TEXT, "Sidecar that acts for it; empty: nobody.", default="")
     hold_seconds: int = item(DURATION, "How long the holder may go on without writing here.", default=0)
     organization_id: str = item(TEXT, "The org, once a login told it.", default="")

@@ -68,7 +68,8 @@ class Situation:
     def kv(self) -> tuple[Secret, int]:
         """What a rotation starts from: KV's pair and version; where nothing is published yet, what the entry knows."""
         expired = self.record.fault_code == EXPIRED.code and self.record.state == State.WITHDRAWN
-        if self.record.published_version and self.found.secret is not None and not expired:
+        is_behind = self.found.version < self.record.published_version
+        if self.record.published_version and self.found.secret is not None and not expired and not is_behind:
             return self.found.secret, self.found.version
         return self.entry.current, self.found.version
 
@@ -87,8 +88,12 @@ class Desk:
         self._parts, self._journal, self._credentials = parts, journal, credentials
         self._least_hold_seconds = least_hold_seconds
 
-    def look(self, account: Account) -> Situation:
+    def look(self, account: Account, *, behind: bool = False) -> Situation:
         """The account as it is now.
+
+        Args:
+            account: Whose.
+            behind: Also where KV holds less than was published, and goes on to.
 
         Raises:
             CallerError: 409: the account belongs to another role.
@@ -104,7 +109,7 @@ class Desk:
                 status=HTTPStatus.CONFLICT,
                 code="account_taken",
             )
-        return Situation(account, stored, record, self._read_kv(account, record))
+        return Situation(account, stored, record, self._read_kv(account, record, behind=behind))
 
     def ask(
         self,
@@ -129,7 +134,8 @@ class Desk:
             KvUnavailable: Vault did not say whether it was written.
         """
         for _ in range(_TRIES):
-            situation = self.look(account)
+            # What is handed in, or was kept, is proven by a login, and published above whatever was.
+            situation = self.look(account, behind=request is Request.RESYNC)
             _check_settled(situation.record)
             allow(situation)
             asked = machine.ask(situation.entry, request, secret, situation.kv)
@@ -192,9 +198,9 @@ class Desk:
             self._parts.clock.wait(threading.Event(), _LAG_SECONDS)
         return found
 
-    def _read_kv(self, account: Account, record: JournalEntry) -> Found:
+    def _read_kv(self, account: Account, record: JournalEntry, *, behind: bool) -> Found:
         found = self.newest(account.name, record)
-        if record.role == account.name and found.version < record.published_version:
+        if record.role == account.name and found.version < record.published_version and not behind:
             raise TransientError(
                 f"KV shows version {found.version} of {account.name!r}, the journal names {record.published_version}",
                 code="kv_behind",

@@ -16,9 +16,10 @@ from vault_salesforce_sidecar.rotation.asking import Desk, Situation
 from vault_salesforce_sidecar.rotation.chores import HISTORY, PUSH, SESSIONS, Chores
 from vault_salesforce_sidecar.rotation.credentials import Credentials, just_published
 from vault_salesforce_sidecar.rotation.jobs import Jobs
-from vault_salesforce_sidecar.rotation.journal import Journal, machine_entry, with_entry
+from vault_salesforce_sidecar.rotation.journal import machine_entry, position, with_entry
 from vault_salesforce_sidecar.rotation.machine import FREE, REST, Event, Fate, State
 from vault_salesforce_sidecar.rotation.parts import Account, Parts, open_account
+from vault_salesforce_sidecar.rotation.recalling import RecallingJournal
 from vault_salesforce_sidecar.rotation.roster import Roster
 from vault_salesforce_sidecar.rotation.runner import Deposed, Run, Runner, Stopped, at_rest, charged_ahead, hold_seconds
 from vault_salesforce_sidecar.rotation.slots import Pool
@@ -46,7 +47,7 @@ class Carrier:
 
     def __init__(self, parts: Parts, pool: Pool, least_hold_seconds: int) -> None:
         self.parts = parts
-        self.journal = Journal(parts.engine_kv)
+        self.journal = RecallingJournal(parts.engine_kv, parts.clock, parts.holds, parts.kept_for)
         self.credentials = Credentials(parts.creds_kv)
         self.desk = Desk(parts, self.journal, self.credentials, least_hold_seconds)
         self.chores = Chores(parts, self.journal, self.credentials)
@@ -121,7 +122,7 @@ class Carrier:
             stored = self.chores.do(stored, own, pushed=pushed)
         except Conflict:
             seen = self.roster.seen(account)
-            if seen is None or seen.stored.version <= stored.version:
+            if seen is None or position(seen.stored) <= position(stored):
                 log.warning("chores are left", role=stored.record.role, reason="somebody else writes there")
                 self._leave_chores(account)
             return stored

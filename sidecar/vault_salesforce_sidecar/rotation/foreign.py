@@ -46,9 +46,9 @@ def kv_fault(record: JournalEntry, found: Found, *, mount: str, kv_path: str) ->
     if found.version < record.published_version:
         return KvFault(
             f"KV shows version {found.version} of {kv_path}, and {record.published_version} was published: somebody "
-            "deleted the path's metadata, or restored the mount. Count its versions up again with the next step, as "
-            "often as this is said; then the engine writes the credential there anew.",
-            f"vault kv put -cas={found.version} {kv_path} counted_up=true",
+            "deleted the path's metadata, or restored the mount. The next step proves the password that the engine "
+            "knows, and publishes it as a version above.",
+            f"vault write {mount}/resync/{record.role} try=current",
         )
     return KvFault(
         f"Version {found.version} of {kv_path} is not what this engine published: somebody wrote there, or deleted it. "

@@ -129,7 +129,7 @@ class HandedIn(Proving):
         Raises: CallerError 400, 404, 409; OperatorError 424; TransientError 429; KvUnavailable.
         """
         account = open_account(self._parts, role)
-        situation = self._desk.look(account)
+        situation = self._desk.look(account, behind=True)
         secrets = secrets_to_try(situation, password or None, security_token or None, try_)
         deadline = self._parts.clock.monotonic() + wait
 

@@ -86,6 +86,15 @@ class Holds:
         now = self._clock.now()
         return next((Held(name, known.record) for name, known in found if known and known.record.is_on(now)), None)
 
+    def stopping(self) -> Held | None:
+        """The hold under which not even what has left is finished by itself, as far as memory knows."""
+        held = self.on(ALL)
+        return held if held is not None and held.hold.stops else None
+
+    def stops(self, entry: Entry) -> bool:
+        """Whether a rotation under way stops where it is; what a person asks for to repair a role goes on."""
+        return self.stopping() is not None and entry.given is None and not entry.mends
+
     def check(self, config: str) -> Held | None:
         """The same as KV has it now. Raises: KvUnavailable."""
         listed = {_name(key) for key in self._store.list()}  # most connections were never held: one call says so
@@ -292,7 +301,9 @@ def is_stoppable(entry: Entry) -> bool:
 
 
 def _is_worse(made: Hold, known: Hold) -> bool:
-    """Whether a hold must be told besides the one that is on: another org asks for another next step."""
+    """Whether a hold must be told besides the one that is on: it stops more, or asks for another next step."""
+    if made.stops or known.stops:
+        return made.stops and not known.stops
     return made.cause == ANOTHER_ORG and (known.cause, known.organization_id) != (made.cause, made.organization_id)
 
 

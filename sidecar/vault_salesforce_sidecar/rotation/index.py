@@ -16,6 +16,7 @@ from vault_salesforce_sidecar.records import index_page
 from vault_salesforce_sidecar.records.index_page import Line, Page, merged, page_of
 from vault_salesforce_sidecar.records.schema import NewerSchema
 from vault_salesforce_sidecar.rotation.carrying import Carrier
+from vault_salesforce_sidecar.rotation.journal import position
 from vault_salesforce_sidecar.store import Conflict, Kv, KvUnavailable, Store, Stored
 
 log = structlog.get_logger(__name__)
@@ -151,7 +152,7 @@ class Indexing:
                     self._read_at = now
                 for account, line in self._index.read(PAGES_AT_ONCE).items():
                     seen = self._carrier.roster.seen(account)
-                    if seen is None or seen.stored.version < line.version:
+                    if seen is None or position(seen.stored) < line.version:
                         self._hear(account, line.role)
         except (KvUnavailable, EngineError) as exc:
             self._wrote_at = self._read_at = now  # not again at once

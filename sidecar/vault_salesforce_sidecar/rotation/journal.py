@@ -61,6 +61,11 @@ class Journal:
         return [unquote(name) for name in self._store.list()]
 
 
+def position(stored: Stored[JournalEntry]) -> int:
+    """How often the entry was written: it goes on counting where KV, once restored, counts from an older version."""
+    return stored.version + stored.record.counted_before
+
+
 @dataclass(frozen=True)
 class Now:
     """What every write to an entry knows of its moment.

@@ -13,17 +13,25 @@ from vault_salesforce_sidecar.store import Conflict
 def publish(
     credentials: Credentials, account: Account, entry: JournalEntry, base: int, secret: Secret, *, now: datetime
 ) -> Outcome:
-    """Write the proven pair as the next KV version, on top of `base`. Raises: KvUnavailable."""
+    """Write the proven pair as the next KV version, on top of `base`. Raises: KvUnavailable.
+
+    Where KV was restored from an older copy it is written again and again, until its number is above every one that was
+    published: readers take only a higher one for a newer one.
+    """
     # Something that was handed in may be what KV holds already; a candidate of ours is new, and seldom there.
     found = credentials.read(account.name) if entry.given_password is not None else None
     if found is None or not found.is_of(account.username, secret):
         try:
             version = credentials.publish(account, entry, secret, base, now)
+            while version <= entry.published_version:
+                version = credentials.publish(account, entry, secret, version, now)
             return _published(entry.rotation_id, version, now)
         except Conflict:
             found = credentials.read(account.name)
     if not found.is_of(account.username, secret):
         return Outcome(Event.REFUSED)
+    if found.version < entry.published_version:  # cut off while it counted up
+        return publish(credentials, account, entry, found.version, secret, now=now)
     if found.version == entry.published_version:
         return Outcome(Event.DONE)  # that rotation's still: a version with another id would be another one
     rotated = found.last_rotation or now

@@ -11,7 +11,7 @@ from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.records.index_page import Line
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
-from vault_salesforce_sidecar.rotation.journal import forgotten
+from vault_salesforce_sidecar.rotation.journal import forgotten, position
 from vault_salesforce_sidecar.rotation.machine import REST, State
 from vault_salesforce_sidecar.rotation.schedule import Due, is_replanned, next_due
 from vault_salesforce_sidecar.store import Stored
@@ -74,12 +74,12 @@ class Roster:
         account = stored.record.username.lower()
         with self._lock:
             known = self._seen.get(account)
-            if known is not None and known.stored.version >= stored.version:
+            if known is not None and position(known.stored) >= position(stored):
                 return
             if known is not None and known.record.role != stored.record.role and known.record.published_id:
                 self._former[known.record.role] = Held(known.record.published_version, known.record.published_id)
             self._seen[account] = Seen(stored, self._monotonic())
-            self._news[account] = Line(stored.record.role, stored.version)
+            self._news[account] = Line(stored.record.role, position(stored))
             if wants_care(stored.record):
                 self._busy[account] = None
             else:

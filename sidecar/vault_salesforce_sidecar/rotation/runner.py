@@ -145,11 +145,11 @@ class Runner:
 
         Raises:
             Deposed: Somebody else has it now.
-            Stopped: This sidecar is stopping.
+            Stopped: This sidecar is stopping, or a hold stops what is under way.
             KvUnavailable: Its state could not be written for as long as we held it.
         """
         while State(self.record.state) not in REST:
-            if self._stopping.is_set():
+            if self._stopping.is_set() or self._parts.holds.stops(machine_entry(self.record)):
                 self._let_go()
             if self._doubtful:
                 self._doubtful = False

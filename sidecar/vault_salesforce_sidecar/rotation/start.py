@@ -23,12 +23,13 @@ from vault_salesforce_sidecar.rotation.chores import EMPTY, HISTORY, PUSH
 from vault_salesforce_sidecar.rotation.drift import Drift
 from vault_salesforce_sidecar.rotation.foreign import KvFault, kv_fault
 from vault_salesforce_sidecar.rotation.holding import Holding
-from vault_salesforce_sidecar.rotation.holds import Holds
+from vault_salesforce_sidecar.rotation.holds import ALL, Holds
 from vault_salesforce_sidecar.rotation.journal import fresh, with_entry, with_queued
 from vault_salesforce_sidecar.rotation.keepsakes import way_of
 from vault_salesforce_sidecar.rotation.machine import REST, Answer, Request, State
 from vault_salesforce_sidecar.rotation.organizations import Organizations
 from vault_salesforce_sidecar.rotation.parts import Account, Parts, PushFailed, is_named, open_account
+from vault_salesforce_sidecar.rotation.recalling import STARTED_HELD
 from vault_salesforce_sidecar.rotation.slots import Pool, Slots
 from vault_salesforce_sidecar.rotation.stale_consumers import StaleConsumers
 from vault_salesforce_sidecar.rotation.unlocking import Unlocking
@@ -94,10 +95,16 @@ class Rotations:
     def mount(self, path: str) -> None:
         self.carrier.mount = path.strip("/")
 
-    def start(self) -> None:
-        """Read what there is, and carry on what a process of our own name left in hand. Raises: KvUnavailable."""
+    def start(self, *, held: bool = False) -> None:
+        """Read what there is, and carry on what a process of our own name left in hand. Raises: KvUnavailable.
+
+        Args:
+            held: Hold everything first.
+        """
         self._watching.load()
         self._holding.load()
+        if held:
+            self._parts.holds.pull(ALL, STARTED_HELD)
         self._loaded.set()
         self._watching.resume()
 
@@ -109,9 +116,11 @@ class Rotations:
 
     def tick(self) -> None:
         """Look after what time brings; to be called about every second, by one thread."""
-        if self._loaded.is_set() and not self.carrier.stopping.is_set():
-            self._holding.tick()
-            self._watching.tick()
+        if not self._loaded.is_set() or self.carrier.stopping.is_set():
+            return
+        self._holding.tick()
+        self._watching.tick()
+        if self._parts.holds.stopping() is None:  # else no login is made, not even that of who only looks
             self._drift.tick()
             self._stale.tick()
 

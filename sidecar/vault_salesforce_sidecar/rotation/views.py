@@ -277,13 +277,14 @@ def _under_hold(state: str, reason: str, next_step: str, outlook: Outlook) -> tu
     if outlook.hold is None:
         return state, reason, next_step
     held = f"{outlook.hold.sentence[:1].upper()}{outlook.hold.sentence[1:]}."
-    if state in _GOES_ON:
+    if state in (_REPAIRED if outlook.hold.hold.stops else _GOES_ON):
         return state, f"{reason} {held}".strip(), next_step
     return HELD, f"{held} {reason}".strip(), outlook.hold.next_step(outlook.mount)
 
 
 # Repair is not held, and neither is what has left.
-_GOES_ON = frozenset({"rotating", "awaiting", "drifted", "stuck"})
+_REPAIRED = frozenset({"drifted", "stuck"})
+_GOES_ON = _REPAIRED | {"rotating", "awaiting"}
 
 
 def _begins_itself(*, due: bool) -> str:

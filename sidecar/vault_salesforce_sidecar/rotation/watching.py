@@ -64,17 +64,20 @@ class Watching:
 
     def resume(self) -> None:
         """Take over at once what a process of our own name left in hand."""
+        if self._parts.holds.stopping() is not None:
+            return
         for seen in self._roster.busy():
             if seen.record.holder == self._parts.instance and State(seen.record.state) not in REST:
                 self._offer(seen.record, partial(self._take_over, seen.record.username))
 
     def tick(self) -> None:
-        """Begin whatever is to be done now; returns at once."""
-        self.scheduling.tick()
-        for seen in self._roster.busy():
-            work = self._care(seen)
-            if work is not None:
-                self._offer(seen.record, work)
+        """Begin whatever is to be done now; returns at once. Under a hold that stops everything it only reads."""
+        if self._parts.holds.stopping() is None:
+            self.scheduling.tick()
+            for seen in self._roster.busy():
+                work = self._care(seen)
+                if work is not None:
+                    self._offer(seen.record, work)
         self._sweep_some()
         self._indexing.tick()
 
@@ -94,7 +97,8 @@ class Watching:
         """
         self.scheduling.note_limit(account.role.config, stored.record)
         self._quietly(account.name, partial(self._beginning.queued, account, stored))
-        if stored.record.state == State.AWAITING_TOKEN and account.mailbox is not None:
+        is_stopped = self._parts.holds.stopping() is not None
+        if stored.record.state == State.AWAITING_TOKEN and account.mailbox is not None and not is_stopped:
             self._quietly(account.name, partial(self.mailed.look, stored.record))
 
     def _offer(self, record: JournalEntry, work: Callable[[], None]) -> bool:
@@ -182,7 +186,7 @@ class Watching:
             self.saw(stored.record)
             self._forget_in_time(stored.record)
             by_mail = role is not None and role.security_token_from == "mailbox"  # noqa: S105 - where tokens come from
-            if by_mail and _is_published_at_rest(stored.record):
+            if by_mail and _is_published_at_rest(stored.record) and self._parts.holds.stopping() is None:
                 self._offer(stored.record, partial(self.mailed.look_for_reset, stored.record))
 
     def _hear(self, account: str, role: str) -> None:

@@ -66,13 +66,18 @@ class Vault:
     def __init__(
         self, pool: urllib3.PoolManager, addr: str, namespace: str = "", *, others: Sequence[str] = ()
     ) -> None:
-        self.client = open_client(pool, Servers(pool, (addr, *others)), namespace)
+        self._servers = Servers(pool, (addr, *others))
+        self.client = open_client(pool, self._servers, namespace)
         self._addr = ", ".join((addr, *others))
         self.forbidden: Callable[[], None] = lambda: None  # told of each 403: the token may have ended
 
     def kv(self, mount: str) -> "KvMount":
         """The KV v2 mount at `mount`."""
         return KvMount(self, mount)
+
+    def is_active(self) -> bool:
+        """Whether the node that answers is its cluster's active one."""
+        return self._servers.first_is_active()
 
     def read(self, path: str) -> Mapping[str, Any] | None:
         """The `data` at a path; None where there is nothing."""
@@ -187,7 +192,10 @@ class KvMount:
         end = time.monotonic() + LAG_SECONDS
         while self._recent.is_stale(path, _number(found := self._read(path))):
             if time.monotonic() > end:
-                raise self._lags(path)
+                self._check_active(path)
+                found = self._read(path)
+                self._recent.forget(path)
+                break
             _NEVER.wait(LOOK_SECONDS)
         return found
 
@@ -221,17 +229,21 @@ class KvMount:
                     raise
                 if time.monotonic() > end:
                     if 0 < newest < cas:
-                        raise self._lags(path) from None
+                        self._check_active(path)
+                    if newest < cas:
+                        self._recent.forget(path)
                     raise
                 _NEVER.wait(LOOK_SECONDS)
         self._recent.knows(path, version)
         return version
 
-    def _lags(self, path: str) -> KvUnavailable:
-        return KvUnavailable(
-            f"the Vault node that answers does not know the newest version of {self._mount}/{path} yet",
-            "see whether the cluster has an active node",
-        )
+    def _check_active(self, path: str) -> None:
+        """Raises KvUnavailable unless the active node answers: what that holds is all there is, since a restore."""
+        if not self._vault.is_active():
+            raise KvUnavailable(
+                f"the Vault node that answers does not know the newest version of {self._mount}/{path} yet",
+                "see whether the cluster has an active node",
+            )
 
     def _write(self, path: str, data: Mapping[str, Any], cas: int) -> int:
         with self._vault.translated("write", f"{self._mount}/data/{path}"):

@@ -30,6 +30,11 @@ class Recent:
                 self._known = {path: one for path, one in self._known.items() if now < one[1]}
             self._known[path] = version, now + KNOWN_SECONDS
 
+    def forget(self, path: str) -> None:
+        """What was known of the path is not so any longer."""
+        with self._lock:
+            self._known.pop(path, None)
+
     def is_stale(self, path: str, version: int) -> bool:
         """Whether what was read is older than what is known, and may be newer if it is read again."""
         newest, until = self._known.get(path, (0, 0.0))

@@ -45,6 +45,10 @@ class Servers:
         """A request got no answer, or one that a node in order does not give: look before the next one."""
         self._look_at = float("-inf")
 
+    def first_is_active(self) -> bool:
+        """Whether the one that is asked now says that it is the active node."""
+        return self._rank(self.in_order()[0]) == 0
+
     def _from(self, first: int) -> tuple[str, ...]:
         return self._addresses[first:] + self._addresses[:first]
 

@@ -72,8 +72,8 @@ class Stage:
         self.connections = Store(self.engine_kv, "config", dump=to_stored, load=lambda data: from_stored(Config, data))
         self.connections.put("demo", self.config)
 
-    def sidecar(self, instance: str = "one", **settings: Any) -> Rotations:
-        """A sidecar that has started."""
+    def sidecar(self, instance: str = "one", *, start: bool = True, **settings: Any) -> Rotations:
+        """A sidecar that has started, unless the test starts it."""
         parts = Parts(
             engine_kv=self.engine_kv,
             creds_kv=self.creds_kv,
@@ -89,7 +89,8 @@ class Stage:
             instance=instance,
         )
         rotations = Rotations(parts, **({"pool": InlinePool()} | settings))
-        rotations.start()
+        if start:
+            rotations.start()
         return rotations
 
     def enrolled(self, **settings: Any) -> Rotations:

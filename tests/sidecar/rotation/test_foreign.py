@@ -38,8 +38,8 @@ def test_what_we_did_not_publish_last_is_foreign(record, found, foreign):
     [
         (FOUND, None),
         (Found(4, None), "vault write sf/resync/crm try=current"),
-        (Found(2, OURS), "vault kv put -cas=2 salesforce/creds/crm counted_up=true"),
-        (Found(0, None), "vault kv put -cas=0 salesforce/creds/crm counted_up=true"),
+        (Found(2, OURS), "vault write sf/resync/crm try=current"),
+        (Found(0, None), "vault write sf/resync/crm try=current"),
     ],
 )
 def test_the_way_out_is_a_command(found, next_step):
