@@ -100,8 +100,13 @@ def conformance(path: str, readings: int) -> None:
 @click.option("--mount", default="sf", show_default=True, help="Path of the engine's mount.")
 @click.option("--role", "roles", multiple=True, help="A role to look at too, with its user; may be given again.")
 @click.option("--all-roles", is_flag=True, help="Look at every role.")
+@click.option(
+    "--after-restore",
+    is_flag=True,
+    help="Of every role, instead: is what Vault holds the password of now? What mends it?",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def doctor(*, mount: str, roles: tuple[str, ...], all_roles: bool, as_json: bool) -> None:
+def doctor(*, mount: str, roles: tuple[str, ...], all_roles: bool, after_restore: bool, as_json: bool) -> None:
     """Look at everything that rotations depend on; nothing is changed, and no user's password is sent anywhere.
 
     The server and the token are those of `bao` and `vault`: BAO_ADDR or VAULT_ADDR, and so on; the policy of an
@@ -110,7 +115,11 @@ def doctor(*, mount: str, roles: tuple[str, ...], all_roles: bool, as_json: bool
     with _needs("sidecar"):
         from vault_salesforce import conformance
         from vault_salesforce import doctor as examiner
-    findings = examiner.examine(conformance.server_of(os.environ), mount.strip("/"), ("*",) if all_roles else roles)
+    server, mount = conformance.server_of(os.environ), mount.strip("/")
+    if after_restore:
+        findings = examiner.after_restore(server, mount)
+    else:
+        findings = examiner.examine(server, mount, ("*",) if all_roles else roles)
     if not examiner.report(findings, as_json=as_json):
         raise SystemExit(1)
 

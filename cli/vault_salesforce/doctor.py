@@ -13,6 +13,8 @@ from vault_salesforce.dev.rest import Answer, Rest
 FAILED: Final = "failed"
 _TTL_WARNS: Final = 600  # seconds that the token still has
 _EVERY: Final = "*"
+_AT_REST: Final = frozenset({"ok", "due", "held"})  # nothing is known to be amiss with the password itself
+_UNCHANGED: Final = "unchanged"
 
 
 @dataclass(frozen=True)
@@ -42,28 +44,78 @@ def examine(server: Rest, mount: str, roles: Sequence[str]) -> Iterator[Finding]
         mount: Path of the mount.
         roles: Names of the roles to be looked at too; `*` is every one.
     """
+    return _one_after_the_other(server, mount, _every_check(server, mount, roles))
+
+
+def after_restore(server: Rest, mount: str) -> Iterator[Finding]:
+    """What is true of each role since Vault was restored, and the command that mends it; no login of a role is made.
+
+    Args:
+        server: The server, with the operator's token.
+        mount: Path of the mount.
+    """
+    return _one_after_the_other(server, mount, _every_password(server, mount))
+
+
+def _one_after_the_other(server: Rest, mount: str, further: Iterator[Finding]) -> Iterator[Finding]:
     try:
         yield from _server(server)
         yield from _token(server)
         info = server.send("GET", f"v1/{mount}/info")
         yield from _mount(info, mount)
         if info.status == HTTPStatus.OK:
-            seen: set[tuple[str, str, str]] = set()
-            for name in _listed(server, f"v1/{mount}/config"):
-                for finding in _preflight(server, mount, "preflight-config", name, f"config/{name}"):
-                    seen.add((finding.check, finding.result, finding.detail))
-                    yield finding
-            every = _listed(server, f"v1/{mount}/static-roles") if _EVERY in roles else roles
-            for name in every:
-                for finding in _preflight(server, mount, "preflight", name, f"role/{name}"):
-                    # What a connection was told already is not told again for each of its roles.
-                    if (finding.check, finding.result, finding.detail) not in seen:
-                        yield finding
+            yield from further
     except _Stopped as exc:
         yield exc.finding
     except OSError as exc:
         fix = "set VAULT_ADDR (or BAO_ADDR) and VAULT_CACERT to those of the server"
         yield Finding("vault", "reach", FAILED, f"{server.url} does not answer: {exc}", fix)
+
+
+def _every_check(server: Rest, mount: str, roles: Sequence[str]) -> Iterator[Finding]:
+    seen: set[tuple[str, str, str]] = set()
+    for name in _listed(server, f"v1/{mount}/config"):
+        for finding in _preflight(server, mount, "preflight-config", name, f"config/{name}"):
+            seen.add((finding.check, finding.result, finding.detail))
+            yield finding
+    every = _listed(server, f"v1/{mount}/static-roles") if _EVERY in roles else roles
+    for name in every:
+        for finding in _preflight(server, mount, "preflight", name, f"role/{name}"):
+            # What a connection was told already is not told again for each of its roles.
+            if (finding.check, finding.result, finding.detail) not in seen:
+                yield finding
+
+
+def _every_password(server: Rest, mount: str) -> Iterator[Finding]:
+    for name in _listed(server, f"v1/{mount}/static-roles"):
+        yield _password(server, mount, name)
+    hold = server.send("GET", f"v1/{mount}/hold")
+    if hold.status == HTTPStatus.OK:
+        fix = f"once nothing above fails: vault delete {mount}/hold"
+        yield Finding("mount", "hold", "warning", str(hold.data.get("reason")), fix)
+    elif hold.status == HTTPStatus.NOT_FOUND:
+        yield Finding("mount", "hold", "ok", "nothing is held")
+    else:
+        fix = "use a token with the policy operator or break-glass"
+        yield Finding("mount", "hold", "warning", f"{hold.status} {hold.sentences}".strip(), fix)
+
+
+def _password(server: Rest, mount: str, name: str) -> Finding:
+    """One role: what its status says is amiss, else what the org's record says, where somebody may look."""
+    about, answer = f"role/{name}", server.send("GET", f"v1/{mount}/status/{name}")
+    if answer.status != HTTPStatus.OK:
+        detail = f"{answer.status} {answer.sentences}".strip()
+        return Finding(about, "status", FAILED, detail, str(answer.body.get("remedy") or ""))
+    state, version = str(answer.data["state"]), answer.data["version"]
+    if state not in _AT_REST:
+        detail = f"{state}, version {version}: {answer.data.get('reason', '')}"
+        return Finding(about, "status", FAILED, detail, str(answer.data.get("next_step") or ""))
+    rows = server.send("GET", f"v1/{mount}/preflight/{name}").data.get("checks") or ()
+    row = next((row for row in rows if row["check"] == _UNCHANGED), None)
+    if row is not None and row["result"] in ("ok", FAILED):
+        return Finding(about, _UNCHANGED, str(row["result"]), f"version {version}: {row['detail']}", str(row["fix"]))
+    detail = f"version {version}: nobody may look at the org's record; one login tells whether it is live"
+    return Finding(about, _UNCHANGED, "not visible", detail, f"vault write {mount}/resync/{name} try=current")
 
 
 def report(findings: Iterator[Finding], *, as_json: bool) -> bool:

@@ -100,6 +100,41 @@ def test_a_token_that_ends_soon_is_a_warning():
     assert ("vault", "token", "warning") in examine(Server(**{"v1/auth/token/lookup-self": (200, ends)}))
 
 
+RESTORED = {
+    "v1/sf/static-roles": (200, {"data": {"keys": ["crm", "erp", "old", "web"]}}),
+    "v1/sf/status/crm": (200, {"data": {"state": "held", "version": 7, "next_step": "vault delete sf/hold"}}),
+    "v1/sf/status/erp": (200, {"data": {"state": "stuck", "version": 3, "reason": "behind", "next_step": "mend it"}}),
+    "v1/sf/status/old": (200, {"data": {"state": "ok", "version": 2, "next_step": ""}}),
+    "v1/sf/status/web": (200, {"data": {"state": "ok", "version": 1, "next_step": ""}}),
+    "v1/sf/preflight/crm": (
+        200,
+        {"data": {"checks": [{"check": "unchanged", "result": "ok", "detail": "still", "fix": ""}]}},
+    ),
+    "v1/sf/preflight/old": (
+        200,
+        {"data": {"checks": [{"check": "unchanged", "result": "failed", "detail": "changed", "fix": "say it"}]}},
+    ),
+    "v1/sf/preflight/web": (
+        200,
+        {"data": {"checks": [{"check": "unchanged", "result": "not visible", "detail": "needs", "fix": ""}]}},
+    ),
+    "v1/sf/hold": (200, {"data": {"reason": "restored"}}),
+}
+
+
+def test_after_a_restore_it_says_of_each_role_what_is_true_and_what_mends_it():
+    found = list(doctor.after_restore(Server(**RESTORED), "sf"))[4:]
+    assert [(one.about, one.check, one.result, one.fix) for one in found] == [
+        ("role/crm", "unchanged", "ok", ""),
+        ("role/erp", "status", "failed", "mend it"),
+        ("role/old", "unchanged", "failed", "say it"),
+        ("role/web", "unchanged", "not visible", "vault write sf/resync/web try=current"),
+        ("mount", "hold", "warning", "once nothing above fails: vault delete sf/hold"),
+    ]
+    free = RESTORED | {"v1/sf/hold": (404, {"errors": []})}
+    assert list(doctor.after_restore(Server(**free), "sf"))[-1].detail == "nothing is held"
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_the_command_ends_with_one_where_something_failed(monkeypatch, as_json):
     monkeypatch.setattr(conformance, "server_of", lambda _: Server())

@@ -180,6 +180,24 @@ def privileged(facts: RoleFacts) -> Row:
     return Row(check, Result.FAILED, f"yes ({names}), and admin_may_rotate does not name the user", fix)
 
 
+def unchanged(facts: RoleFacts) -> Row:
+    """The password is the one that was proven last, by the org's record: nobody else, and no other Vault, set one."""
+    changed = time_of(facts.user.last_password_change) if isinstance(facts.user, User) else None
+    if changed is None:
+        return unseen("unchanged", Hidden(IDENTITY_OR_APP))
+    proven = time_of(facts.entry.proven_record) if facts.entry is not None else None
+    if proven is None:
+        return Row("unchanged", Result.NOT_VISIBLE, "the record was not looked at when the password was proven")
+    if changed == proven:
+        return Row("unchanged", Result.OK, f"the org's record is still that of the proven password, {moment(changed)}")
+    return Row(
+        "unchanged",
+        Result.FAILED,
+        f"changed in Salesforce at {moment(changed)}; the proven one is of {moment(proven)}",
+        f"vault write {facts.connection.mount}/resync/{facts.name} password=-",
+    )
+
+
 def one_day_rule(facts: RoleFacts) -> Row:
     """A rotation is possible now, also where the org allows one change a day."""
     changed = _last_change(facts)
@@ -313,6 +331,7 @@ CHECKS: Final = (
     egress_address,
     may_change,
     privileged,
+    unchanged,
     one_day_rule,
     password_age,
     complexity,

@@ -56,6 +56,7 @@ def role(connection):
         published_id="r",
         published_version=3,
         last_rotation=NOW - timedelta(days=5),
+        proven_record="2026-11-17T12:00:00.000+0000",
     )
     user = User("005B", USERNAME, True, "2026-11-17T12:00:00.000+0000", 0, False, False)
     seen = UserFacts({"UserType": "Standard"}, frozenset({API_ENABLED}), frozenset(), (login(5),), {})

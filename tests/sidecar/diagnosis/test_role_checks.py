@@ -99,6 +99,20 @@ def test_the_one_day_rule_names_the_hour_where_it_may_hold(role, spoil, hours, p
         assert row.fix.endswith(f"{USERNAME}: Freeze")
 
 
+@pytest.mark.parametrize(
+    ("proven", "result"),
+    [
+        ("2026-11-17T12:00:00.000+0000", Result.OK),
+        ("2026-11-10T12:00:00.000+0000", Result.FAILED),
+        ("", Result.NOT_VISIBLE),
+    ],
+)
+def test_a_password_that_is_not_the_proven_one_any_longer_is_told_at_no_login(role, spoil, proven, result):
+    row = checks.unchanged(spoil(role, entry__proven_record=proven))
+    assert row.result is result
+    assert row.fix == ("vault write sf/resync/crm password=-" if result is Result.FAILED else "")
+
+
 @pytest.mark.parametrize(("days", "result"), [(30, Result.OK), (10, Result.WARNING), (-1, Result.FAILED)])
 def test_a_password_that_expires_is_told_two_weeks_before(role, spoil, days, result):
     ends = f"{NOW + timedelta(days=days):%Y-%m-%dT%H:%M:%S}.000+0000"
