@@ -23,7 +23,8 @@ To begin: write config/<name>, then static-roles/<name>, then rotate/<role>; rea
 When something is wrong, read status/<role>: it names the next step. `vault path-help` of a path shows how it is asked.
 
 Durations are seconds, or text such as 24h; lists are lists, or text with commas. A field's value `-` is typed, `@file`
-read from a file. Secrets are written and never read back, but by credentials and reveal/<role>.
+read from a file. Secrets are written and never read back, but by credentials and reveal/<role>. A list of keys takes
+`after` and `limit`.
 """
 
 PATHS = (static_creds.PATH, creds.PATH, version.PATH, info.PATH, sidecar.PATH, published.PATH)

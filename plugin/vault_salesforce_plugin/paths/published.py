@@ -10,6 +10,8 @@ from vault_salesforce_contract.api.published import PUBLISHED
 from vault_salesforce_contract.published import PublishedCredential
 from vault_salesforce_plugin.mount import Mount
 
+MAIN = ("version", "last_vault_rotation", "deleted")
+
 
 async def write(mount: Mount, _: Caller, role: str, **given: Any) -> None:
     """Take it over; marks of the version before it are void from here on."""
@@ -37,8 +39,10 @@ async def delete(mount: Mount, _: Caller, role: str) -> None:
 
 
 async def list_roles(mount: Mount, _: Caller) -> Response:
-    """The roles of which something is held."""
-    return listing(await mount.credentials.roles())
+    """The roles of which something is held, with the main things of those in memory: a long list reads no storage."""
+    roles = await mount.credentials.roles()
+    told = {role: read_back(held) for role in roles if (held := mount.credentials.remembered(role))}
+    return listing(roles, {role: {name: data[name] for name in MAIN} for role, data in told.items()})
 
 
 PATH = Path(

@@ -118,7 +118,7 @@ class Backend:
 
     async def fallback(self, request: Request) -> Response | None:
         """A request that no path of the table matches; any operation but `scan` and `header`."""
-        raise no_such_path(request.path)
+        raise no_such_path(request.path, self.descriptions)
 
     @property
     def request(self) -> Request:
@@ -176,7 +176,7 @@ class Backend:
         if path:
             description = find(self.descriptions, path)
             if description is None:
-                raise no_such_path(path)
+                raise no_such_path(path, self.descriptions)
             described, text = [one for one in described if one.description is description], path_help(description)
         openapi = document(
             described,

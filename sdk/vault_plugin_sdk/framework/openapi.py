@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from vault_plugin_sdk.framework import paging
 from vault_plugin_sdk.framework.coerce import Kind, jsonable
 from vault_plugin_sdk.framework.fields import ABSENT, REQUIRED, Field
 from vault_plugin_sdk.framework.path import MAX_NAME, NAME, Description
@@ -109,7 +110,7 @@ def _by_path(documented: Documented, prefix: str) -> list[tuple[str, dict[str, A
     methods = {}
     if Operation.READ in operations:
         methods["get"] = _operation(description, prefix, "read") | {
-            "parameters": _parameters(description),
+            "parameters": _parameters(description.query),
             "responses": {"200": _OK},
         }
     if Operation.UPDATE in operations or Operation.CREATE in operations:
@@ -125,14 +126,14 @@ def _by_path(documented: Documented, prefix: str) -> list[tuple[str, dict[str, A
         }
     if Operation.DELETE in operations:
         methods["delete"] = _operation(description, prefix, "delete") | {
-            "parameters": _parameters(description),
+            "parameters": _parameters(description.query),
             "responses": {"204": _EMPTY},
         }
     found = [(description.pattern, methods)] if methods or Operation.LIST not in operations else []
     if Operation.LIST in operations:
         collection = description.collection.rstrip("/") + "/"
         listed = _operation(description, prefix, "list", collection) | {
-            "parameters": [_LIST_PARAMETER, *_parameters(description)],
+            "parameters": [_LIST_PARAMETER, *_parameters({**paging.QUERY, **description.query})],
             "responses": {"200": _KEYS},
         }
         found.append((collection.lstrip("/"), {"get": listed}))
@@ -164,7 +165,7 @@ def _required(fields: Mapping[str, Field]) -> list[str]:
     return sorted(name for name, item in fields.items() if item.default is REQUIRED)
 
 
-def _parameters(description: Description) -> list[dict[str, Any]]:
+def _parameters(query: Mapping[str, Field]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -173,7 +174,7 @@ def _parameters(description: Description) -> list[dict[str, Any]]:
             "required": item.default is REQUIRED,
             "schema": _schema(item),
         }
-        for name, item in sorted(description.query.items())
+        for name, item in sorted(query.items())
     ]
 
 

@@ -1,5 +1,6 @@
 """Paths: what they are called, which fields and operations they have, and who answers. PURE."""
 
+import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,6 +8,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
+from vault_plugin_sdk.framework import paging
 from vault_plugin_sdk.framework.fields import Field, parse, unknown_field
 from vault_plugin_sdk.logical.errors import CallerError
 from vault_plugin_sdk.logical.request import Caller, Operation, Request
@@ -32,7 +34,8 @@ class Description:
         help: One sentence.
         fields: Fields of its writes, without the names in the pattern; an unknown one is refused.
         tolerant: An unknown field is left out with a warning: for writers that may be of another release.
-        query: Parameters of its reads, lists and deletes; an unknown one is a warning.
+        query: Parameters of its reads, lists and deletes; an unknown one is a warning. A list also takes `after` and
+            `limit`: what its handler answers is cut to them, unless they are declared here, and so the handler's.
         detail: Further text for path-help: what to know, and what to do next.
         examples: Command lines for path-help, as somebody would type them.
         operations: What may be asked of it, for OpenAPI where somebody else has the handlers; empty leaves it to them.
@@ -111,22 +114,29 @@ class Match:
     handler: Handler
     arguments: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    page: paging.Page = paging.ALL
 
     def call(self, context: Any, caller: Caller) -> Any:
         """Call the handler; its answer, or an awaitable of it, comes back as it is."""
         return self.handler(context, caller, **self.arguments)
 
     def answer(self, response: Response | None) -> Response:
-        """The handler's answer with this match's warnings."""
-        response = response or Response()
+        """The handler's answer with this match's warnings; of a list the page that was asked for."""
+        response = self.page.of(response or Response())
         return replace(response, warnings=(*response.warnings, *self.warnings)) if self.warnings else response
 
 
 class Router:
-    """Finds the path of a request. The first path that matches wins."""
+    """Finds the path of a request. The first path that matches wins.
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    Args:
+        paths: Those with handlers here.
+        others: Paths that somebody else answers, so that a misspelt path is told the nearest of all.
+    """
+
+    def __init__(self, paths: Iterable[Path], others: Iterable[Description] = ()) -> None:
         self.paths = tuple(paths)
+        self._described = (*(path.description for path in self.paths), *others)
 
     def find(self, path: str, operation: Operation) -> tuple[Path, dict[str, str]] | None:
         """The path and the names in it, or None. A list is found by its collection's path, with or without slash."""
@@ -154,29 +164,43 @@ class Router:
         """
         found = self.find(request.path, request.operation)
         if found is None:
-            raise no_such_path(request.path)
+            raise no_such_path(request.path, self._described)
         path, names = found
         handler = path.handler(request.operation)
         if handler is None:
             raise CallerError(
-                f"{request.operation} is not supported at {path.description.pattern}",
+                f"{request.operation} is not supported at {path.description.pattern}, which takes "
+                + ", ".join(operation for operation in Operation if operation in path.operations),
                 status=HTTPStatus.METHOD_NOT_ALLOWED,
             )
         for name, value in names.items():
             check_name(name, value)
         writes = request.operation in WRITES
         fields = path.description.fields if writes else path.description.query
+        pages = {} if request.operation not in _LISTS else {n: f for n, f in paging.QUERY.items() if n not in fields}
         given = {name: value for name, value in request.data.items() if name not in names}
-        values, unknown = parse(fields, given, patch=request.operation is Operation.PATCH)
-        sentences = tuple(unknown_field(name, fields) for name in unknown[:_MAX_UNKNOWN])
+        values, unknown = parse({**fields, **pages}, given, patch=request.operation is Operation.PATCH)
+        page = paging.Page(**{name: values.pop(name) for name in pages})
+        sentences = tuple(unknown_field(name, {**fields, **pages}) for name in unknown[:_MAX_UNKNOWN])
         if sentences and writes and not path.description.tolerant:
             raise CallerError("; ".join(sentences))
-        return Match(path, handler, names | values, sentences)
+        return Match(path, handler, names | values, sentences, page)
 
 
-def no_such_path(path: str) -> CallerError:
-    """The answer to a request for a path that the mount does not have: 404."""
-    return CallerError(f"there is no path {path[:_LONGEST_PATH]!r} at this mount", status=HTTPStatus.NOT_FOUND)
+def no_such_path(path: str, descriptions: Iterable[Description] = ()) -> CallerError:
+    """The answer to a request for a path that the mount does not have, with the nearest of `descriptions`: 404."""
+    path = path[:_LONGEST_PATH]
+    near = _nearest(path, [item.pattern for item in descriptions])
+    hint = f"; did you mean {near!r}?" if near else ""
+    return CallerError(f"there is no path {path!r} at this mount{hint}", status=HTTPStatus.NOT_FOUND)
+
+
+def _nearest(path: str, patterns: Sequence[str]) -> str | None:
+    """The pattern that begins with the word nearest to the path's first, and is as long as the path if one is."""
+    first, slashes = path.partition("/")[0], path.rstrip("/").count("/")
+    near = difflib.get_close_matches(first, {pattern.partition("/")[0] for pattern in patterns}, n=1)
+    found = [pattern for pattern in patterns if near and pattern.partition("/")[0] == near[0]]
+    return min(found, key=lambda pattern: abs(pattern.count("/") - slashes), default=None)
 
 
 def check_name(what: str, value: str) -> None:

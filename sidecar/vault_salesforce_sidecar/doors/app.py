@@ -14,6 +14,7 @@ from vault_plugin_sdk.framework.path import WRITES, Match, Router
 from vault_plugin_sdk.logical.errors import CallerError, EngineError, InternalError, OperatorError, TransientError
 from vault_plugin_sdk.logical.request import Operation, Request
 from vault_plugin_sdk.logical.response import Response
+from vault_salesforce_contract.api import TABLE
 from vault_salesforce_contract.forwarding import METHODS
 from vault_salesforce_sidecar.doors import probes, wake
 from vault_salesforce_sidecar.doors.once import Once
@@ -42,7 +43,7 @@ def create_app(engine: Engine) -> flask.Flask:
     app = flask.Flask("vault_salesforce_sidecar", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.url_map.merge_slashes = False
-    router = Router(PATHS)
+    router = Router(PATHS, others=TABLE)
     door = SignedDoor(engine.registrar, engine.settings.instance)
     once: Once[Answer] = Once(engine.clock)
 

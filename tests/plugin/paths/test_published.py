@@ -51,7 +51,14 @@ async def test_the_list_names_the_roles_deleted_ones_too_for_they_count_on(plugi
     assert await plugin.ask("list", "published/") == Response()
     await plugin.publish("crm")
     await plugin.publish("erp", version=2, password="", deleted=True)
-    assert (await plugin.ask("list", "published/")).data == {"keys": ["crm", "erp"]}
+    data = (await plugin.ask("list", "published/")).data
+    assert data["keys"] == ["crm", "erp"]
+    assert [(name, told["version"], told["deleted"]) for name, told in data["key_info"].items()] == [
+        ("crm", 1, False),
+        ("erp", 2, True),
+    ]
+    assert all(set(told) == {"version", "last_vault_rotation", "deleted"} for told in data["key_info"].values())
+    assert (await plugin.ask("list", "published/", after="crm", limit="1")).data["keys"] == ["erp"]
 
 
 async def test_a_deleted_copy_is_gone_and_may_come_again(plugin):

@@ -97,7 +97,8 @@ def test_a_list_is_a_get_of_the_collection_with_its_slash():
 
     assert set(openapi["paths"]) == {"/roles/", "/roles/{name}", "/sets/{set}/members/"}
     listed = openapi["paths"]["/roles/"]["get"]
-    assert [(one["name"], one["required"]) for one in listed["parameters"]] == [("list", True), ("brief", False)]
+    taken = [(one["name"], one["required"]) for one in listed["parameters"]]
+    assert taken == [("list", True), ("after", False), ("brief", False), ("limit", False)]
     assert listed["parameters"][0]["schema"]["enum"] == ["true"]
     assert "keys" in listed["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
     assert listed["operationId"] == "list-roles"

@@ -111,6 +111,31 @@ def test_an_unknown_field_is_refused_on_a_write_and_a_warning_on_a_read():
     assert ask(READ, "roles/crm", brif="x").warnings == ("unknown field 'brif'; did you mean 'brief'?",)
 
 
+@pytest.mark.parametrize(
+    ("path", "nearest"),
+    [
+        ("role/crm", "roles/{name}"),
+        ("roles", "roles/{name}"),
+        ("roles/a/b", "roles/{name}"),
+        ("sets/s", "sets/{set}/members/{member}"),
+        ("infos", "info"),
+        ("theirs/x", "their/{one}"),
+        ("their", "their"),
+    ],
+)
+def test_a_path_that_is_not_there_is_told_with_the_nearest_that_is(path, nearest):
+    others = (Description("their", help="Theirs."), Description("their/{one}", help="Theirs."))
+    router = Router([ROLE, INFO, DEEP, MEMBER], others)
+    with pytest.raises(CallerError) as refused:
+        router.resolve(Request(READ, path))
+    assert refused.value.sentence == f"there is no path {path!r} at this mount; did you mean {nearest!r}?"
+
+
+def test_an_operation_that_is_not_there_is_told_with_those_that_are():
+    with pytest.raises(CallerError, match=r"patch is not supported at roles/{name}, which takes read, update, delete"):
+        ask(PATCH, "roles/crm")
+
+
 def test_a_tolerant_path_leaves_the_unknown_fields_of_a_write_out_and_says_so():
     description = Description("x", help="X.", fields={"known": Field(TEXT, "Known.", default=None)}, tolerant=True)
     match = Router([Path(description, {UPDATE: said("update")})]).resolve(Request(UPDATE, "x", {"later": 1}))

@@ -191,6 +191,12 @@ def test_a_wrong_request_is_the_callers(ask, engine, request_, status):
     assert engine.rotations.asked == []
 
 
+def test_a_misspelt_path_is_told_with_the_nearest_at_the_mount_also_where_the_plugin_answers_that_one(ask):
+    for asked, nearest in (("rotate-role/crm", "rotate/{role}"), ("static-cred/crm", "static-creds/{role}")):
+        _, document = ask("update", asked, {})
+        assert document["errors"] == [f"there is no path {asked!r} at this mount; did you mean {nearest!r}?"]
+
+
 def test_every_request_is_logged_with_who_asked_and_without_its_body(ask):
     with structlog.testing.capture_logs() as logged:
         ask("update", "resync/crm", {"password": "hunter2", "wait": "x"})
