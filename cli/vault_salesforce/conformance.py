@@ -65,7 +65,9 @@ def report(readings: list[Reading]) -> bool:
         verdict = f"FAIL  {finding.rule.reader}: {finding.rule.sentence}. Seen: {finding.fault}"
         click.echo(verdict if finding.fault else f"ok    {finding.rule.reader}: {finding.rule.sentence}")
     broken = sum(finding.fault is not None for finding in findings)
-    click.echo(f"{len(findings)} rules, {broken} broken, {len(readings)} readings")
+    versions = len({repr(reading.identity) for reading in readings})
+    seen = "1 version: rotate meanwhile to see how the next one arrives" if versions == 1 else f"{versions} versions"
+    click.echo(f"{len(findings)} rules, {broken} broken, {len(readings)} answers of {seen}")
     leases = {reading.lease_id for reading in readings if reading.lease_id}
     if leases:
         click.echo(f"{len(leases)} leases were taken; they end by themselves, as those of any other reader")

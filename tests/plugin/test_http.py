@@ -213,7 +213,7 @@ async def test_a_handshake_in_drops_is_no_connection_and_leaves_time_for_another
         begun = time.monotonic()
         with pytest.raises(Unreachable, match="no connection in time"):
             await http.send(at, "POST", "/v1/x", limit_seconds=10)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8  # the drops would go on for ten
         ended.set()
         dripping.join()
     http.close()

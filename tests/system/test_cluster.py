@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from functools import partial
 from pathlib import Path
 
@@ -114,11 +113,11 @@ def test_a_standby_answers_the_reads_of_a_credential_by_itself(clustered, alone)
 @pytest.mark.parametrize(("method", "path"), PASSED_ON)
 def test_a_standby_passes_everything_else_on_before_any_side_effect(clustered, cluster, alone, method, path):
     account = clustered.account()
-    before = clustered.vault.ask("GET", "v1/sf/info").data["published"], clustered.org.ask("GET", "requests").data
+    before = clustered.vault.ask("GET", "v1/sf/info").data["published"], clustered.counted(account)
     answer = alone.send(method, f"v1/sf/{path.format(role=account.role)}", BODIES.get(path, {}))
     assert answer.status == REDIRECTED
     info = clustered.vault.ask("GET", "v1/sf/info").data
-    assert (info["published"], clustered.org.ask("GET", "requests").data) == before
+    assert (info["published"], clustered.counted(account)) == before
     assert set(info["sidecars"]) == {"dev", "dev-2"}
     assert seen_by_sidecars(cluster, account.role) == 1  # its creation
 
@@ -126,16 +125,12 @@ def test_a_standby_passes_everything_else_on_before_any_side_effect(clustered, c
 def test_a_new_version_reaches_the_standbys_within_the_lag_and_no_older_one_follows(clustered, cluster):
     account = clustered.account()
     standbys = [clustered.through(node) for node in cluster.cluster.standbys()]
-    lags = []
     for version in range(2, 6):
         assert clustered.rotate(account).data["version"] == version
-        acknowledged = time.monotonic()
         for standby in standbys:
             read = partial(standby.static_creds, account)
             clustered.until(lambda read=read, version=version: read()["version"] == version, "it", LAG_SECONDS)
             assert {read()["version"] for _ in range(20)} == {version}
-        lags.append(time.monotonic() - acknowledged)
-    assert min(lags) < 1
 
 
 def test_a_life_through_a_standby_does_each_thing_once(clustered, cluster, standby):

