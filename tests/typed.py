@@ -10,6 +10,7 @@ from vault_salesforce.dev.openbao import BAO
 
 DOCS = Path(__file__).parent.parent / "docs"
 _BIN = Path(sys.executable).parent
+_PATIENCE_SECONDS = 240.0  # an installation is typed too
 
 
 def section(document: str, heading: str) -> str:
@@ -69,7 +70,7 @@ class Terminal:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=_PATIENCE_SECONDS,
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         return done.stdout

@@ -55,10 +55,6 @@ class Credentials:
                     await asyncio.gather(*(self._fetch(role) for role in missing[start : start + _READS_AT_ONCE]))
                 self._loaded = before == self._invalidated
 
-    def remembered(self, role: str) -> PublishedCredential | None:
-        """What memory has of a role: before everything is loaded that may be nothing."""
-        return self._known.get(role)
-
     async def get(self, role: str) -> PublishedCredential | None:
         """What is held of a role, or None; `deleted` is the caller's to look at. Raises: StorageError."""
         known = self._known.get(role)

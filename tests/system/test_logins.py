@@ -48,7 +48,8 @@ def test_a_service_account_is_all_that_a_sidecar_in_kubernetes_needs(product, st
         file.write_text(kubernetes.token("salesforce", name))  # as the kubelet does
         product.until(replica.ready_file.exists, "the registration")
         product.until(lambda: replica.readiness() == (200, {"ready": True, "reason": ""}), "readiness")
-        assert replica.said() | {"last_heard_seconds": 0} == {
+        said = replica.said()
+        assert said | {"last_heard_seconds": 0} == {
             "version": "0.1.0",
             "contract": 1,
             "compatible": True,
@@ -56,7 +57,7 @@ def test_a_service_account_is_all_that_a_sidecar_in_kubernetes_needs(product, st
             "usable": True,
             "reachable": True,
             "reason": "",
-            "missing": replica.said()["missing"],
+            "missing": said["missing"],
         }
 
 

@@ -39,9 +39,10 @@ async def delete(mount: Mount, _: Caller, role: str) -> None:
 
 
 async def list_roles(mount: Mount, _: Caller) -> Response:
-    """The roles of which something is held, with the main things of those in memory: a long list reads no storage."""
+    """The roles of which something is held, with the main things of each; the same at every node."""
+    await mount.credentials.load()
     roles = await mount.credentials.roles()
-    told = {role: read_back(held) for role in roles if (held := mount.credentials.remembered(role))}
+    told = {role: read_back(held) for role in roles if (held := await mount.credentials.get(role))}
     return listing(roles, {role: {name: data[name] for name in MAIN} for role, data in told.items()})
 
 
