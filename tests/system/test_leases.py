@@ -250,6 +250,22 @@ def test_revoking_never_fails_because_the_sidecar_is_away(product, stack):
     assert (product.version(account), product.counted(account)["password_changes"]) == (2, 1)
 
 
+def test_a_seal_ends_no_lease_and_the_last_end_after_it_is_one_rotation(product, stack):
+    account = product.account(lease_rotation_interval=0)
+    lent = leases(product, account, 10)
+    product.vault.ask("PUT", "v1/sys/seal")
+    stack.vault.stop()
+    stack.vault.restart()  # it unseals itself
+    assert min(renew(product, leased)["lease_duration"] for leased in lent) > 500
+    for leased in lent[1:]:
+        revoke(product, leased)
+    judged(product)
+    assert (product.version(account), due(product, account)) == (1, [])
+    revoke(product, lent[0])
+    product.until(lambda: product.version(account) == 2, "the rotation after the last lease")
+    assert product.counted(account)["password_changes"] == 1
+
+
 def test_leases_that_end_while_the_server_is_down_are_one_rotation_after_it_is_back(product, stack):
     account = product.account(ttl=5, lease_rotation_interval=0)
     leases(product, account, 10)

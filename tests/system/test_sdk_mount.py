@@ -91,6 +91,8 @@ def test_operations_and_parameters_arrive_as_they_were_meant(bao):
     assert bao.call("GET", "ex/items/old?tags=a,b").data["tags"] == ["a", "b"]
     listed = bao.call("GET", "ex/items?list=true&tags=x").data
     assert listed == {"keys": ["a", "b"], "key_info": {"a": {"tags": ["x"]}}}
+    assert bao.call("GET", "ex/items?list=true&after=a&limit=5").data == {"keys": ["b"]}
+    assert bao.call("GET", "ex/items?list=true&after=b").status == 404
     assert bao.call("GET", "ex/items/old?oddity=1").body["warnings"] == ["unknown field 'oddity'"]
 
     faults = bao.call("POST", "ex/items/old", {"colour": "green", "period": "-1h"})
