@@ -13,7 +13,12 @@ from vault_salesforce_sidecar.mailbox.text import texts
 
 SENDER = "salesforce.com"
 LARGEST_MAIL = 256 * 1024  # bytes; a token mail has a few thousand
-_ADDRESS = re.compile(r"\S*://\S+|\bwww\.\S+")
+# Of these the standard library makes trees, and some texts take it a time that grows with the square of their length.
+_STRUCTURED = re.compile(rb"(?:from|content-[a-z-]+|mime-version)[ \t]*:", re.IGNORECASE)
+_LONGEST_STRUCTURED, _STRUCTURED_BYTES = 1000, 4000  # one with its folded lines, and all of them together
+_MOST_BOUNDARIES = 1000  # lines that may begin a part
+_WORD = re.compile(r"\S+")
+_ADDRESS_BEGINS = re.compile(r"\bwww\.(?=\S)")
 _FORGED = re.compile(r"\bdmarc\s*=\s*fail\b", re.IGNORECASE)
 # Salesforce's tokens have 24 or 25 letters and digits; no page of theirs promises a length.
 _RUN = re.compile(r"(?<![\w./@+-])[A-Za-z0-9]{20,40}(?![A-Za-z0-9_/@+-]|\.[A-Za-z0-9])", re.ASCII)
@@ -108,6 +113,8 @@ def read_given_mail(text: SecretStr, username: str) -> Reading:
 
 
 def _parsed(mail: Mail) -> tuple[EmailMessage | None, list[str]]:
+    if _takes_too_long(mail.raw):
+        return None, []
     try:
         message = email.message_from_bytes(mail.raw, policy=email.policy.default)
         return message, list(texts(message))
@@ -115,10 +122,36 @@ def _parsed(mail: Mail) -> tuple[EmailMessage | None, list[str]]:
         return None, []
 
 
+def _takes_too_long(raw: bytes) -> bool:
+    """Whether its structured header lines are longer, or its parts more, than those of any mail that means well."""
+    lines = raw.splitlines()
+    length, together = 0, 0
+    for line in lines:
+        folded = length and line[:1] in (b" ", b"\t")
+        length = length + len(line) if folded else len(line) if _STRUCTURED.match(line) else 0
+        together += len(line) if length else 0
+        if length > _LONGEST_STRUCTURED or together > _STRUCTURED_BYTES:
+            return True
+    return sum(line.startswith(b"--") for line in lines) > _MOST_BOUNDARIES
+
+
+def _without_addresses(text: str) -> str:
+    """The text without links. Word by word: a pattern that looks for `://` behind every character takes too long."""
+    return _WORD.sub(_seen_of, text)
+
+
+def _seen_of(word: re.Match[str]) -> str:
+    text = word[0]
+    if "://" in text[:-1]:
+        return " "
+    begins = _ADDRESS_BEGINS.search(text)
+    return text[: begins.start()] + " " if begins else text
+
+
 def _in(bodies: list[str], username: str) -> Reading:
     name, named = _whole(username), False
     for body in bodies:
-        seen = _ADDRESS.sub(" ", body)
+        seen = _without_addresses(body)
         if name.search(seen):
             named = True
             if token := _token_in(seen):

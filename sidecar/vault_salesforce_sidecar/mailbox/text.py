@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from email.message import EmailMessage
-from html.parser import HTMLParser
+
+from lxml import etree
 
 _BREAKS = {"br", "p", "div", "td", "th", "tr", "li", "table", "h1", "h2", "h3", "h4", "pre", "hr"}
+_EMPTY = {"br", "hr"}
 _HIDDEN = {"script", "style", "head", "title"}
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 
@@ -20,32 +22,25 @@ def texts(message: EmailMessage) -> Iterator[str]:
 
 
 def _without_tags(html: str) -> str:
-    reader = _Reader()
-    reader.feed(html)
-    reader.close()
-    return "".join(reader.pieces)
+    """What would be shown; tags inside a line vanish, so that a marked-up word stays one.
 
-
-class _Reader(HTMLParser):
-    """Collects what would be shown; tags inside a line vanish, so that a marked-up word stays one."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _HIDDEN:
-            self._hidden += 1
-        elif tag in _BREAKS:
-            self.pieces.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _HIDDEN:
-            self._hidden = max(0, self._hidden - 1)
-        elif tag in _BREAKS:
-            self.pieces.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.pieces.append(data)
+    By libxml2, whose time grows with the length of what it reads: that of the standard library's parser may grow with
+    its square, and mails come from strangers.
+    """
+    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        root = etree.fromstring(html.replace("\0", " ").encode("utf-8", "replace"), parser)
+    except etree.XMLSyntaxError:  # there is nothing in it
+        return ""
+    pieces: list[str] = []
+    walk = etree.iterwalk(root, events=("start", "end"))
+    for event, element in walk:
+        if element.tag in _BREAKS and (event == "start" or element.tag not in _EMPTY):
+            pieces.append("\n")
+        if event == "end":
+            pieces.append(element.tail or "")
+        elif element.tag in _HIDDEN:
+            walk.skip_subtree()
+        else:
+            pieces.append(element.text or "")
+    return "".join(pieces)

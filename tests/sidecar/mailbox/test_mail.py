@@ -1,13 +1,19 @@
 """The new security token in a mail, in any language, and nothing in any other mail."""
 
+import itertools
+import re
+import time
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from salesforce_orgsim.mail import reset_link_letter, token_letter
-from vault_salesforce_sidecar.mailbox.mail import Mail, read_mail
+from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_sidecar.mailbox.mail import LARGEST_MAIL, Mail, _without_addresses, read_given_mail, read_mail
 
 NAME = "api.user@acme.example"
 TOKEN = "aB3dEfGh1jKlMn0pQrStUv2x"
@@ -243,3 +249,88 @@ def test_an_attachment_is_not_read():
 def test_neither_the_mail_nor_the_token_prints():
     token = token_in(mail(TEXT), NAME)
     assert TOKEN not in f"{mail(TEXT)!r} {token!r}"
+
+
+HEAD = b"From: a <x@salesforce.com>\nSubject: s\nContent-Type: text/%s; charset=utf-8\n\n"
+MOTIFS = ["a", ":", "www.", "://", "'", "<", "<!", "<!--", "</a", "<a ", "<a x='", "&#", "<?", "<b>", "<p>", "<p><td>"]
+HEADERS = ["Content-Type: text/plain; charset=" + '"', "Content-Type: text/plain; a*0*=x", "From: (", "From: a@b, "]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(
+            HEAD % kind + (motif * (LARGEST_MAIL // len(motif))).encode()
+            for kind in (b"plain", b"html")
+            for motif in MOTIFS
+        ),
+        *((header + header[-6:] * 40_000).encode() + b"\n\n" + NAME.encode() for header in HEADERS),
+        *((header + "\n\t".join([header[-6:] * 100] * 400)).encode() + b"\n\n" for header in HEADERS),
+        b"From: x@salesforce.com\nContent-Type: multipart/mixed; boundary=x\n\n" + b"--x\n\na\n" * 35_000,
+    ],
+    ids=itertools.count(),
+)
+def test_no_strangers_mail_keeps_the_sidecar_busy(raw):
+    """Such mails once took minutes, in which no other thread ran: a pattern or a parser tried every pair of places."""
+    begun = time.thread_time()
+    assert read_mail(Mail("1", raw), NAME).token is None
+    assert read_given_mail(SecretStr(raw.decode()), NAME).token is None
+    assert time.thread_time() - begun < 10  # of CPU; what grows with the square takes minutes
+
+
+WORDS = ["www.", "://", "a", " ", ":", "/", "\n", "w", "-", TOKEN, NAME]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=12).map("".join))
+def test_a_link_is_a_whole_word_or_the_rest_of_one(text):
+    assert _without_addresses(text) == re.sub(r"\S*://\S+|\bwww\.\S+", " ", text)
+
+
+LINES = ["Content-Type: ", "Content-Transfer-Encoding: ", "From: ", "To: ", "Subject: ", "Authentication-Results: "]
+VALUES = [
+    "text/html",
+    "multipart/mixed; boundary=x",
+    "; charset=",
+    "utf-7",
+    "iso-2022-jp",
+    "rot13",
+    "base64",
+    "x-uuencode",
+]
+VALUES += [
+    "quoted-printable",
+    "=?utf-8?q?",
+    "?=",
+    "<x@salesforce.com>",
+    "dmarc=fail",
+    "--x",
+    "--x--",
+    "=C3",
+    "=",
+    "\xff",
+    "\0",
+]
+PIECES = st.sampled_from([*LINES, *VALUES, NAME, TOKEN, "\n", "\n\n", "\r", "\n ", "<p>", "<!--", "&#x110000;"])
+
+
+@settings(max_examples=150)
+@given(st.lists(PIECES | st.text(max_size=3), max_size=25).map("".join), st.sampled_from(["utf-8", "utf-16", "cp037"]))
+def test_whatever_a_mail_is_it_brings_one_whole_token_or_none(text, coding):
+    raw = text.encode(coding, "replace")
+    for reading in (read_mail(Mail("1", raw), NAME), read_given_mail(SecretStr(text), NAME)):
+        assert reading.token is None or re.fullmatch("[A-Za-z0-9]{20,40}", reading.token.reveal())
+        assert TOKEN not in reading.refusal
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(LANGUAGES),
+    st.sampled_from(["both", "plain", "html"]),
+    st.integers(0, 4000),
+    st.integers(0, 4000),
+    st.binary(max_size=3),
+)
+def test_a_spoilt_mail_of_the_orgs_brings_a_whole_token_or_none(language, parts, begin, end, put):
+    whole = token_letter(a_user(language), TOKEN, datetime(2030, 1, 1, tzinfo=UTC), parts=parts).message().as_bytes()
+    token = found(Mail("1", whole[:begin] + put + whole[max(begin, end % len(whole)) :]))
+    assert token is None or re.fullmatch("[A-Za-z0-9]{20,40}", token)
