@@ -112,14 +112,7 @@ def _add_deeds(app: Flask, world: World, stale: StaleConsumers) -> None:
 
     @app.post("/users/<username>/check")
     def check(username: str) -> Response:
-        found, document = _find(world, username), read_object(request)
-        with world.org.lock:
-            return to_json(
-                {
-                    "password": document.get("password") == found.password,
-                    "security_token": (document.get("security_token") or None) == found.security_token,
-                }
-            )
+        return to_json(_compare(world, _find(world, username), read_object(request)))
 
     @app.post("/users/<username>/confirm-device")
     def confirm(username: str) -> Response:
@@ -146,6 +139,19 @@ def _add_mailboxes(app: Flask, world: World) -> None:
     @app.get("/mailbox/<username>")
     def mails(username: str) -> Response:
         return to_json(world.post.letters(_find(world, username).username))
+
+
+def _compare(world: World, user: User, document: dict[str, Any]) -> dict[str, bool]:
+    password, token = document.get("password"), document.get("security_token") or ""
+    if not isinstance(password, str | None) or not isinstance(token, str):
+        raise ControlError(400, "password and security_token must be text.")
+    with world.org.lock:
+        sent = () if password is None else (password, password + token)
+        return {
+            "password": password == user.password,
+            "security_token": (token or None) == user.security_token,
+            "proven": any(user.has_proven(secret) for secret in sent),
+        }
 
 
 def _find(world: World, username: str) -> User:

@@ -135,6 +135,7 @@ def _enter(org: Org, attempt: LoginAttempt, user: User | None, now: datetime) ->
     user.failed_count = 0
     user.locked_until = None
     user.last_login = now
+    user.prove(attempt.secret)
     org.failures_by_source.pop(attempt.source, None)
     kind = OAUTH if attempt.oauth else API
     origin = Origin(attempt.source, kind, attempt.login_type, row.number, attempt.app, attempt.scope)

@@ -1,5 +1,8 @@
 """A user of the org: what an administrator set, the secrets, the lock, and what was counted."""
 
+import hashlib
+import hmac
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +10,8 @@ from .password_policy import PasswordPolicy
 from .user_settings import UserSettings
 
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+_DIGEST_KEY = secrets.token_bytes(32)  # what was proven is asked of this process alone
 
 
 @dataclass
@@ -84,6 +89,7 @@ class User:
     counters: Counters = field(default_factory=Counters)
     clients: dict[str, ClientCount] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
+    _proven: set[bytes] = field(default_factory=set, repr=False)
 
     @property
     def username(self) -> str:
@@ -120,6 +126,14 @@ class User:
         self.locked_until = None
         self.failed_count = 0
 
+    def prove(self, secret: str) -> None:
+        """Remember that a login with this succeeded: password, with the security token behind it or not."""
+        self._proven.add(_digest(secret))
+
+    def has_proven(self, secret: str) -> bool:
+        """Whether a login with exactly this ever succeeded."""
+        return _digest(secret) in self._proven
+
     def expires(self, policy: PasswordPolicy) -> datetime | None:
         """When the password ends by its age, or None when it never does."""
         if self.settings.never_expires or not policy.password_expiration:
@@ -130,3 +144,7 @@ class User:
         """Whether the password must be changed before anything else can be done."""
         end = self.expires(policy)
         return self.temporary_password or self.expired_by_administrator or (end is not None and now >= end)
+
+
+def _digest(secret: str) -> bytes:
+    return hmac.digest(_DIGEST_KEY, secret.encode(), hashlib.sha256)

@@ -99,10 +99,22 @@ def test_every_session_of_a_user_is_ended_and_of_nobody_else(sim):
 
 def test_a_credential_is_checked_without_a_login(sim):
     right = {"password": "First-pass-1", "security_token": "T" * 24}
-    assert sim.control("POST", f"/users/{sim.app}/check", right) == {"password": True, "security_token": True}
-    assert sim.control("POST", f"/users/{sim.app}/check", {}) == {"password": False, "security_token": False}
+    answer = {"password": True, "security_token": True, "proven": False}
+    assert sim.control("POST", f"/users/{sim.app}/check", right) == answer
+    assert not any(sim.control("POST", f"/users/{sim.app}/check", {}).values())
+    sim.control("POST", f"/users/{sim.app}/check", {"password": 7}, status=400)
     assert sim.control("GET", f"/users/{sim.app}")["logins"] == 0
     assert len(sim.org.history) == 0
+
+
+def test_it_is_told_whether_a_credential_ever_logged_in_also_after_the_next_one_took_its_place(sim):
+    first = {"password": "First-pass-1", "security_token": "T" * 24}
+    sim.log_in(sim.app, first["password"] + first["security_token"])
+    assert sim.control("POST", f"/users/{sim.app}/check", first)["proven"]
+    sim.control("PATCH", f"/users/{sim.app}", {"password": "Second-pass-2"})
+    seen = sim.control("POST", f"/users/{sim.app}/check", first)
+    assert (seen["password"], seen["proven"]) == (False, True)
+    assert not sim.control("POST", f"/users/{sim.app}/check", {"password": "Second-pass-2"})["proven"]
 
 
 def test_a_renamed_user_is_the_same_user_with_another_name(sim):
