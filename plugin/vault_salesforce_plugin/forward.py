@@ -31,6 +31,7 @@ from vault_salesforce_plugin.signing import Signer
 _DECLINES = (NOT_UP, STOPPING)
 # What logs in or rotates may take as long as its `wait` allows.
 _PATIENT_PATHS = ("config/", "resync/", "rotate/", "rotate-root/", "security-token/", "static-roles/", "unlock/")
+_SECOND_RUN = "this plugin was just started, and the one before may have sent it already"
 _PATIENT_READS = ("preflight/", "preflight-config/")
 
 
@@ -96,13 +97,15 @@ class Forwarder:
         self._clock = clock
         self._accessor = accessor
         self._limits = limits or Limits()
+        self._started = clock.monotonic()
 
     async def send(self, request: Request) -> Response | None:
         """Have a sidecar answer. The next one is tried only where nothing was begun by the one before.
 
         Returns:
             The sidecar's answer: status, data, warnings and errors as they came. Of a rotation whose answer was lost:
-            200 with `done=false`, for 5xx promises that none began, and clients send again what got 5xx.
+            200 with `done=false`, for 5xx promises that none began, and clients send again what got 5xx. The same of
+            one that no sidecar took from a process so young that the server may have asked its predecessor before.
 
         Raises:
             CallerError: 405: an operation that no path has. 404: no path is that long.
@@ -127,6 +130,8 @@ class Forwarder:
         except Lost as exc:
             return _lost(request, subject, exc)
         except Busy as exc:
+            if self._may_be_a_second_run(request):
+                return _lost(request, subject, Lost(_SECOND_RUN))
             if exc.own:
                 raise TransientError(
                     "too many of your requests are under way; nothing was begun",
@@ -137,6 +142,19 @@ class Forwarder:
             raise TransientError(
                 "too many requests are waiting for the sidecars; nothing was begun", retry_after_seconds=1
             ) from exc
+        except TransientError:
+            if self._may_be_a_second_run(request):
+                return _lost(request, subject, Lost(_SECOND_RUN))
+            raise
+
+    def _may_be_a_second_run(self, request: Request) -> bool:
+        """Whether a process before this one may have passed this request on: the server asks anew after a plugin's end.
+
+        Only then is it unknown whether a rotation began, although nobody took it from us.
+        """
+        return request.path.startswith("rotate/") and (
+            self._clock.monotonic() - self._started < self._limits.all_seconds
+        )
 
     async def _by_one_of(self, in_order: Iterable[Sidecar], request: Request) -> Response | None:
         end = self._clock.monotonic() + self._limits.all_seconds

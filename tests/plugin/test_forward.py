@@ -16,6 +16,7 @@ from vault_salesforce_plugin import http as http_module
 from vault_salesforce_plugin.forward import Limits
 from vault_salesforce_plugin.http import Http
 
+YOUNG_SECONDS = Limits().all_seconds  # so long a process answers for what the one before may have passed on
 ALICE = Caller("request-7", "alice", "e-alice", "accessor-1", "192.0.2.1")
 
 
@@ -187,12 +188,13 @@ async def test_one_that_complains_is_asked_after_one_that_does_not(plugin, stand
     assert (troubled.seen, len(other.seen)) == ([], 8)
 
 
-async def test_when_none_can_be_reached_the_answer_says_of_each_why(plugin, stand_in):
+async def test_when_none_can_be_reached_the_answer_says_of_each_why(plugin, stand_in, clock):
     one, two = stand_in("one"), stand_in("two")
     await plugin.start()
     await one.join(plugin)
     await two.join(plugin, certificate=one.certificate)
     one.close()
+    clock.advance(YOUNG_SECONDS)
     with pytest.raises(TransientError, match="no sidecar can be reached: ") as refused:
         await plugin.ask("update", "rotate/crm")
     assert "one: no connection" in refused.value.sentence
@@ -236,10 +238,11 @@ async def test_a_new_process_whose_first_request_is_a_read_learns_its_mount_from
     assert door.strangers == 1
 
 
-async def test_one_that_never_learns_the_key_is_passed_over_and_named(plugin, stand_in):
+async def test_one_that_never_learns_the_key_is_passed_over_and_named(plugin, stand_in, clock):
     forgetful, other = stand_in("one"), stand_in("two")
     await plugin.start()
     await plugin.register("one", **forgetful.registration())
+    clock.advance(YOUNG_SECONDS)
     with pytest.raises(TransientError, match="one: it has not registered"):
         await plugin.ask("update", "rotate/crm")
     assert forgetful.strangers == 3
@@ -247,8 +250,27 @@ async def test_one_that_never_learns_the_key_is_passed_over_and_named(plugin, st
     assert (await plugin.ask("update", "rotate/crm")).data == {"ok": True}
 
 
+async def test_no_5xx_for_a_rotation_that_a_killed_process_may_have_passed_on_before(mounted, stand_in, clock):
+    """A plugin is killed with a rotation in hand: the server asks the next one again, which no sidecar knows yet."""
+    storage, door = MemoryStorage(), stand_in()
+    before = mounted(storage)
+    await before.start()
+    await door.join(before)
+    await before.ask_as(ALICE, "update", "rotate/crm")
+    plugin = mounted(storage)
+    await plugin.start()
+    answer = await plugin.ask_as(ALICE, "update", "rotate/crm")
+    assert (answer.status, answer.data["done"]) == (None, False)
+    assert "may be going on" in answer.warnings[0]
+    with pytest.raises(TransientError, match="it has not registered"):
+        await plugin.ask_as(ALICE, "read", "status/crm")
+    clock.advance(YOUNG_SECONDS)
+    with pytest.raises(TransientError, match="it has not registered"):
+        await plugin.ask_as(ALICE, "update", "rotate/crm")
+
+
 async def test_a_sidecar_that_does_not_take_the_signature_is_passed_over_for_the_callers_token_is_good(
-    plugin, stand_in
+    plugin, stand_in, clock
 ):
     misled, other = stand_in("one"), stand_in("two")
     misled.reply = lambda claims, body: (
@@ -257,6 +279,7 @@ async def test_a_sidecar_that_does_not_take_the_signature_is_passed_over_for_the
     )
     await plugin.start()
     await misled.join(plugin)
+    clock.advance(YOUNG_SECONDS)
     with pytest.raises(TransientError, match="one: it does not take this mount's signature"):
         await plugin.ask("update", "rotate/crm")
     await other.join(plugin)
@@ -339,11 +362,12 @@ def test_all_tries_together_end_before_the_server_that_is_sealed_meanwhile_loses
     assert max(Limits().patient_seconds, Limits().brief_seconds) <= Limits().all_seconds < 12
 
 
-async def test_full_places_are_503_at_once(mounted, stand_in):
+async def test_full_places_are_503_at_once(mounted, stand_in, clock):
     plugin = mounted(http=Http(threads=1, reserved=1, queue=0))
     door = stand_in()
     await plugin.start()
     await door.join(plugin)
+    clock.advance(YOUNG_SECONDS)
     with pytest.raises(TransientError, match="nothing was begun") as refused:
         await plugin.ask("update", "rotate/crm")
     assert refused.value.status == 503
