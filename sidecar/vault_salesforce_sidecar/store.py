@@ -17,12 +17,14 @@ class KvUnavailable(Exception):  # noqa: N818 - the state of a server, not a fau
     Args:
         sentence: For people, without secrets.
         remedy: What an operator does about it; None where waiting is all.
+        nothing_done: It is certain that a write did not, and will not, happen.
     """
 
-    def __init__(self, sentence: str, remedy: str | None = None) -> None:
+    def __init__(self, sentence: str, remedy: str | None = None, *, nothing_done: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.remedy = remedy
+        self.nothing_done = nothing_done
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Final
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_plugin_sdk.logical.errors import CallerError, TransientError
+from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
 from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine
@@ -36,6 +36,17 @@ NO_ATTEMPTS_LEFT: Final = "no_attempts_left"
 _TRIES: Final = 8
 _LAG_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = (0.0, 0.5, 1.0)  # before each look whether a write happened that Vault did not speak of
+
+
+class OutcomeUnknown(OperatorError):  # noqa: N818 - what happened, as a fact
+    """Vault did not say whether a request was written down: it may have begun. No 5xx, which promises the opposite."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Vault did not say whether the request was written down: what was asked may have begun",
+            code="outcome_unknown",
+            remedy="read the role's status before asking again",
+        )
 
 
 @dataclass(frozen=True)
@@ -131,7 +142,8 @@ class Desk:
         Raises:
             CallerError: 409: the account is in hand, or not in a state for this.
             TransientError: 429: no attempt is left; nothing was done.
-            KvUnavailable: Vault did not say whether it was written.
+            KvUnavailable: Vault does not answer; nothing was begun.
+            OutcomeUnknown: Vault did not say whether it was written.
         """
         for _ in range(_TRIES):
             # What is handed in, or was kept, is proven by a login, and published above whatever was.
@@ -165,22 +177,44 @@ class Desk:
     def _put(self, situation: Situation, record: JournalEntry) -> Stored[JournalEntry] | None:
         """Write on top of what was read; None: somebody else did.
 
-        Where Vault does not say whether it wrote, it is looked up: an error promises that nothing was begun.
+        Where Vault does not say whether it wrote, it is looked up: a 5xx promises that nothing was begun.
+
+        Raises:
+            KvUnavailable: It was not written, and will not be; of the first entry of an account: as far as was seen.
+            OutcomeUnknown: It may have been written, or may be yet.
         """
         username = situation.account.username
         try:
             return self._journal.put(username, record, situation.stored.version if situation.stored else None)
         except Conflict:
             return None
-        except KvUnavailable:
-            for seconds in _LOOK_SECONDS:
-                self._parts.clock.wait(threading.Event(), seconds)
-                with suppress(KvUnavailable):
-                    found = self._journal.get(username)
-                    if found is not None and found.record == record:
-                        return found
-                    break
-            raise
+        except KvUnavailable as lost:
+            written = None if lost.nothing_done else self._look_up(username, record, situation.stored)
+            if written is None:
+                raise
+            return written
+
+    def _look_up(
+        self, username: str, record: JournalEntry, before: Stored[JournalEntry] | None
+    ) -> Stored[JournalEntry] | None:
+        """What became of a write that Vault did not speak of, and that may still be on its way.
+
+        Returns: What was written; None: it was not. Then what was there before is written once more, so that nothing
+            that arrives later fits; only the first entry of an account has nothing before it.
+        Raises: OutcomeUnknown.
+        """
+        for seconds in _LOOK_SECONDS:
+            self._parts.clock.wait(threading.Event(), seconds)
+            with suppress(Conflict, KvUnavailable):
+                found = self._journal.get(username)
+                if found is not None and found.record == record:
+                    return found
+                if before is not None and found is not None and found.version == before.version:
+                    self._journal.put(username, before.record, before.version)
+                return None
+        if before is None:
+            return None
+        raise OutcomeUnknown
 
     def _owns(self, record: JournalEntry) -> bool:
         role = self._parts.roles.get(record.role)

@@ -31,7 +31,7 @@ class VaultRefused(KvUnavailable):
     """
 
     def __init__(self, sentence: str, remedy: str | None, status: int, errors: tuple[str, ...]) -> None:
-        super().__init__(sentence, remedy)
+        super().__init__(sentence, remedy, nothing_done=True)
         self.status = status
         self.errors = errors
 
@@ -158,6 +158,7 @@ class Vault:
             raise KvUnavailable(
                 f"Vault at {self._addr} gave no answer to {operation} {path} ({_reason(exc)})",
                 "see that the server runs, and that its address, port and certificate authority are set right",
+                nothing_done=isinstance(exc, _NOT_SENT),
             ) from exc
 
     def repeated(self, operation: str, path: str, call: Callable[[], Any]) -> Any:
@@ -294,10 +295,13 @@ def _token(auth: Mapping[str, Any], text: str, ttl: str) -> Token:
     return Token(SecretStr(auth[text]), int(auth.get(ttl) or 0), bool(auth.get("renewable")))
 
 
+_NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+
+
 def _reason(exc: urllib3.exceptions.HTTPError) -> str:
     if isinstance(exc, urllib3.exceptions.SSLError):
         return "its certificate was not accepted"
-    if isinstance(exc, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
+    if isinstance(exc, _NOT_SENT):
         return "no connection"
     if isinstance(exc, urllib3.exceptions.TimeoutError):
         return f"not within {CALL_SECONDS:.0f} s"
@@ -324,9 +328,10 @@ def _refusal(exc: hvac_exceptions.VaultError, errors: tuple[str, ...], operation
         case hvac_exceptions.InvalidRequest():
             return VaultRefused(f"Vault refused {operation} {path}: {said}", None, 400, errors)
         case hvac_exceptions.VaultDown() if "sealed" in said.lower():
-            return KvUnavailable("Vault is sealed", "unseal it")
+            return KvUnavailable("Vault is sealed", "unseal it", nothing_done=True)
         case hvac_exceptions.RateLimitExceeded():
-            return KvUnavailable("Vault limits the rate of requests", "raise its quota for the sidecar")
+            remedy = "raise its quota for the sidecar"
+            return KvUnavailable("Vault limits the rate of requests", remedy, nothing_done=True)
     return KvUnavailable(
         f"Vault did not do {operation} {path}: {said}", "see the server's log, and whether it is active"
     )

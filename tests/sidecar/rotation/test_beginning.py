@@ -11,9 +11,10 @@ from stage import Stage
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError
 from vault_plugin_sdk.logical.request import Caller
+from vault_salesforce_sidecar.rotation.asking import OutcomeUnknown
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
 from vault_salesforce_sidecar.rotation.parts import open_account
-from vault_salesforce_sidecar.store import KvUnavailable
+from vault_salesforce_sidecar.store import Conflict, KvUnavailable
 
 
 class LatePool:
@@ -209,7 +210,7 @@ def test_an_error_promises_that_nothing_was_begun():
     write = stage.engine_kv.write
 
     def refuse(*_):
-        raise KvUnavailable("no answer")
+        raise KvUnavailable("Vault is sealed", nothing_done=True)
 
     stage.engine_kv.write = refuse
     with pytest.raises(KvUnavailable):
@@ -219,6 +220,51 @@ def test_an_error_promises_that_nothing_was_begun():
         rotations.tick()
         stage.clock.seconds += 1
     assert stage.entry == before
+
+
+def test_a_first_write_that_arrives_after_the_error_finds_its_place_taken():
+    """The connection broke, the caller was told that nothing began, and then the server read what was in its socket."""
+    stage = Stage()
+    rotations = stage.enrolled()
+    before, write, late = stage.entry, stage.engine_kv.write, []
+
+    def lose(path, data, cas):
+        stage.engine_kv.write = write
+        late.append((path, data, cas))
+        raise KvUnavailable("the connection broke")
+
+    stage.engine_kv.write = lose
+    with pytest.raises(KvUnavailable):
+        rotations.rotate("crm", CALLER)
+    with pytest.raises(Conflict):
+        write(*late[0])
+    for _ in range(40):
+        rotations.tick()
+        stage.clock.seconds += 1
+    assert stage.entry == before
+    assert stage.person.changes == 0
+
+
+def test_no_5xx_where_vault_never_says_whether_a_rotation_was_written_down():
+    stage = Stage()
+    rotations = stage.enrolled()
+    write, late = stage.engine_kv.write, []
+
+    def lose(*sent):
+        late.append(sent)
+        raise KvUnavailable("the connection broke")
+
+    stage.engine_kv.write = lose
+    with pytest.raises(OutcomeUnknown) as unknown:
+        rotations.rotate("crm", CALLER)
+    assert unknown.value.status == 424
+    stage.engine_kv.write = write
+    write(*late[0])  # it arrives, and is carried on
+    for _ in range(40):
+        rotations.tick()
+        stage.clock.seconds += 1
+    assert stage.published["version"] == 2
+    assert stage.person.changes == 1
 
 
 def test_a_schedule_that_was_changed_elsewhere_a_moment_ago_begins_nothing():
