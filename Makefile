@@ -26,7 +26,7 @@ LOCKED := -m pip install --quiet --no-cache-dir --no-deps --require-hashes
 OURS := -m pip install --quiet --no-cache-dir --no-deps --no-build-isolation
 export RUSTUP_HOME := $(CURDIR)/$(VENV)/rustup
 
-.PHONY: help setup demo dev test check fmt lock proto conformance bench-smoke bench-read bench-tick bench-rotation bench-load plugin-binary bundle audit release
+.PHONY: help setup demo dev test check fmt lock proto conformance faults bench-smoke bench-read bench-tick bench-rotation bench-load plugin-binary bundle audit release
 
 help: ## Show this text.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,13 @@ proto: $(STAMP) ## Generate the wire's message code from its .proto files.
 
 conformance: $(STAMP) ## Drive the plugin with HashiCorp's own client (needs Go), and show each step.
 	@GO_VET=all $(BIN)/pytest -sv tests/conformance
+
+# N, SEED: how many rotations, from which seed. STINT, ROLES, ROUNDS, ONLY: see `tests/faults/harness/run.py --help`.
+N ?= 1000
+faults: $(STAMP) ## Kill, cut, delay and fill up everything while rotations run, from a seed: make faults N=10000 SEED=7
+	@PYTHONPATH=tests $(BIN)/python -m faults.harness.run --rotations $(N) --report \
+	  $(if $(SEED),--seed '$(SEED)') $(if $(STINT),--stint $(STINT)) $(if $(ROLES),--roles $(ROLES)) \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only '$(ONLY)') $(if $(MINUTES),--minutes $(MINUTES))
 
 bench-smoke: $(STAMP) ## Start time, memory and latencies, as ratios in one run; nothing fails on a time.
 	@$(BIN)/python bench/smoke.py

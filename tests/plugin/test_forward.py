@@ -374,11 +374,12 @@ async def test_full_places_are_503_at_once(mounted, stand_in, clock):
     assert (await plugin.ask("read", "status/crm")).data == {"ok": True}
 
 
-async def test_a_caller_with_too_many_requests_under_way_is_429_at_once_and_others_are_not(mounted, stand_in):
+async def test_a_caller_with_too_many_requests_under_way_is_429_at_once_and_others_are_not(mounted, stand_in, clock):
     plugin = mounted(http=Http(threads=8, reserved=0, queue=0))
     door = stand_in()
     await plugin.start()
     await door.join(plugin)
+    clock.advance(YOUNG_SECONDS)
     door.hang()
     runaway = [asyncio.create_task(plugin.ask_as(ALICE, "update", "rotate/crm")) for _ in range(6)]
     await asyncio.sleep(0)

@@ -1,0 +1,191 @@
+"""Looks at the org, at KV, at the plugin and at the engine, and puts together what was seen of each role."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from faults.harness.checks import Seen
+from faults.harness.stage import Role, Stage
+
+from vault_salesforce.dev.waiting import until
+
+REST_SECONDS: Final = 150.0
+SOON_SECONDS: Final = 75.0  # chores that could not be done are left alone for up to a minute
+BUSY: Final = ("rotating",)
+
+
+@dataclass
+class Noted:
+    """What is to be remembered of one role during a round.
+
+    Attributes:
+        before: What the org had counted.
+        version: KV's version before.
+        acknowledged: Rotation ids that answers told.
+        done: KV versions that answers promised.
+        refused: Statuses and codes of 5xx and 429 in our own words.
+        answered: Some request got another answer, or none.
+        goes: How often somebody began or began anew.
+        human: Somebody changed the password in Salesforce.
+        ends: A lease ended, which must rotate.
+    """
+
+    before: Mapping[str, int]
+    version: int
+    acknowledged: list[str] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    answered: bool = False
+    goes: int = 0
+    human: bool = False
+    ends: bool = False
+
+
+class Observer:
+    """Reads, past our lines; the org is asked without a login.
+
+    Args:
+        stage: Where.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def counted(self) -> dict[str, dict[str, int]]:
+        """What the org counted of each user, by role; the administrator among them."""
+        users = self._stage.org.ask("GET", "users").body["data"]
+        return {str(user["username"]).partition("@")[0]: user for user in users}
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """State, version and reason of each role; nothing while nobody answers."""
+        try:
+            answer = self._stage.vault.send("LIST", "v1/sf/status")
+        except OSError:
+            return {}
+        return dict(answer.data.get("key_info") or {}) if answer.status == HTTPStatus.OK else {}
+
+    def wait_for_rest(self, noted: Mapping[str, Noted]) -> list[str]:
+        """Wait until no role rotates, and each whose last lease ended was rotated or says why not.
+
+        Returns: The roles that did not come to rest.
+        """
+        left: list[str] = list(noted)
+
+        def all_rest() -> bool:
+            states = self.states()
+            left[:] = [name for name in noted if not _rests(states.get(name), noted[name])]
+            return not left
+
+        try:
+            until(all_rest, "rest", REST_SECONDS)
+        except TimeoutError:
+            return left
+        return []
+
+    def see(self, role: Role, noted: Noted, after: Mapping[str, int], copies: int) -> Seen:
+        """Everything about one role; waits for what is owed to the history and to the plugin."""
+        stage = self._stage
+        if not noted.human:
+            self._until_live(role)
+        held = self._kv(role)
+        newest = int(held.get("version") or 0)
+        unproven = self._unproven(role, newest)
+        password, token = self._is_live(role, held)
+        served, history = self._until_told(role, held, noted)
+        status: Mapping[str, Any] = {"state": "ok", "next_step": ""}
+        kept_live = False
+        state = self.states().get(role.name, {}).get("state", "unknown")
+        if state != "ok" or not (password and token):
+            status = stage.vault.send("GET", f"v1/sf/status/{role.name}").data
+            kept_live = self._kept_live(role)
+        return Seen(
+            state=str(status.get("state", state)),
+            next_step=str(status.get("next_step", "")),
+            live_password=password,
+            live_token=token,
+            kept_live=kept_live,
+            unproven=unproven,
+            before=noted.before,
+            after=after,
+            copies=copies,
+            goes=noted.goes,
+            acknowledged=noted.acknowledged,
+            done=noted.done,
+            history=history,
+            kv=held,
+            served=served,
+            refused=() if noted.answered or noted.ends else tuple(noted.refused),
+            human=noted.human,
+        )
+
+    def _until_live(self, role: Role) -> None:
+        """A mail that is on its way becomes a version by itself."""
+
+        def look() -> bool:
+            return self.is_live(role) or self.states().get(role.name, {}).get("state", "ok") not in ("ok", *BUSY)
+
+        with contextlib.suppress(TimeoutError):  # the checks say what is missing
+            until(look, f"what is live of {role.name}", SOON_SECONDS)
+
+    def is_live(self, role: Role) -> bool:
+        """Whether KV holds what the org holds."""
+        return all(self._is_live(role, self._kv(role)))
+
+    def _kv(self, role: Role, version: int = 0) -> dict[str, Any]:
+        """A version of the credential, the newest with 0; `version` is KV's own number."""
+        query = f"?version={version}" if version else ""
+        found = self._stage.vault.ask("GET", f"v1/salesforce/data/creds/{role.name}{query}").data
+        return dict(found["data"]) | {"version": int(found["metadata"]["version"])}
+
+    def _unproven(self, role: Role, newest: int) -> list[int]:
+        found = []
+        for version in range(role.checked_version + 1, newest + 1):
+            held = self._kv(role, version)
+            if not self._check(role, str(held["password"]), str(held["security_token"]))["proven"]:
+                found.append(version)
+        role.checked_version = newest
+        return found
+
+    def _is_live(self, role: Role, held: Mapping[str, Any]) -> tuple[bool, bool]:
+        """Password and token; whose address is trusted needs none."""
+        seen = self._check(role, str(held["password"]), str(held["security_token"]))
+        return bool(seen["password"]), bool(seen["security_token"] or role.kind != "token")
+
+    def _kept_live(self, role: Role) -> bool:
+        name = role.username.replace("@", "%2540")
+        entry = self._stage.vault.ask("GET", f"v1/salesforce-engine/data/journal/{name}").data["data"]
+        named = [entry.get(f"{which}_password") for which in ("candidate", "current", "given")]
+        kept = [one["password"] for one in entry.get("kept") or ()]
+        return any(self._check(role, str(each), "")["password"] for each in (*named, *kept) if each)
+
+    def _check(self, role: Role, password: str, token: str) -> Mapping[str, Any]:
+        sent = {"password": password, "security_token": token}
+        return self._stage.org.ask("POST", f"users/{role.username}/check", sent).body
+
+    def _until_told(self, role: Role, held: Mapping[str, Any], noted: Noted) -> tuple[dict[str, Any], list[str]]:
+        """What the plugin serves and what the history tells, once both are as they should be, or time is over."""
+        served: dict[str, Any] = {}
+        history: list[str] = []
+
+        def told() -> bool:
+            nonlocal served, history
+            try:
+                served = dict(self._stage.vault.send("GET", f"v1/sf/static-creds/{role.name}").data)
+                if noted.acknowledged:
+                    rows = self._stage.vault.send("GET", f"v1/sf/history/{role.name}").data.get("rotations") or ()
+                    history = [str(row["rotation_id"]) for row in rows]
+            except OSError:
+                return False
+            return served.get("version") == held["version"] and set(noted.acknowledged) <= set(history)
+
+        with contextlib.suppress(TimeoutError):  # the checks say what is missing
+            until(told, f"what is owed of {role.name}", SOON_SECONDS)
+        return served, history
+
+
+def _rests(status: Mapping[str, Any] | None, noted: Noted) -> bool:
+    if status is None or status.get("state") in BUSY:
+        return False
+    return not (noted.ends and status.get("state") == "ok" and int(status.get("version") or 0) <= noted.version)
