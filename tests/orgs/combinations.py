@@ -121,6 +121,7 @@ class Setting:
         mails: A change of password mails a new token.
         tokens_live: A change of password leaves the token as it is.
         no_login: For whom no login proves anything: the record does, and no token is waited for in vain.
+        by_record: For whom the record proves as well, but a login is refused only once it brings its token.
         least: The limit of failures is so low that, once the old token was tried, a new one waits for an unlock.
         age_days: Age of the password when the role is created.
         thorough: As of a way.
@@ -135,6 +136,7 @@ class Setting:
     mails: bool = True
     tokens_live: bool = False
     no_login: frozenset[str] = frozenset()
+    by_record: frozenset[str] = frozenset()
     least: bool = False
     age_days: float = 2
     thorough: bool = True
@@ -169,7 +171,7 @@ SETTINGS: Final = (
     Setting("without Use Any API Auth", {}, {"use_any_api_auth": False}, shuts=SOAP_ALONE, no_login=BY_OTHERS),
     Setting("OAuth password flow off", {"username_password_flow_blocked": True}, shuts=frozenset({OAUTH})),
     Setting("an app that nobody may use", app={"preauthorized_users": [], "run_as": ""}, shuts=frozenset({OAUTH, JWT})),
-    Setting("API disabled", {}, {"api_enabled": False}, shuts=BY_ITSELF),
+    Setting("API disabled", {}, {"api_enabled": False}, shuts=BY_ITSELF, by_record=frozenset({IDENTITY})),
     Setting(
         "login ranges elsewhere",
         {},

@@ -58,6 +58,7 @@ def test_every_combination_ends_well(simulator: Simulator, setting: Setting, way
             case end if end == ROTATED:
                 assert (state, refused, counters.password_changes) == ("settled", None, changes + 1), told
                 assert deployment.published["password"] == live != PASSWORD
+                assert_proven(simulator, deployment, setting, way, tokens)
             case end if end == UNCHANGED:
                 assert refused is not None or state in ("withdrawn", "stuck"), told
                 assert counters.password_changes == changes, told
@@ -68,6 +69,16 @@ def test_every_combination_ends_well(simulator: Simulator, setting: Setting, way
                 assert deployment.rotations.status("crm").next_step, told
     finally:
         deployment.close()
+
+
+def assert_proven(simulator, deployment, setting, way, tokens):
+    """By a login of ours, or where there is none by the org's record; with the token that a consumer needs."""
+    evidence, token = deployment.entry["evidence"], deployment.published["security_token"]
+    assert evidence == ("record" if way.kind in setting.no_login | setting.by_record else "login")
+    if not tokens.waits:
+        assert token == ""
+    elif evidence == "login" and not tokens.org["trusted_ranges"]:
+        assert token == simulator.user().security_token
 
 
 def turn(simulator, setting, tokens):

@@ -33,6 +33,7 @@ STRINGS = {
     "getServerTimestamp": (),
     "setPassword": ("userId", "password"),
     "changeOwnPassword": ("oldPassword", "newPassword"),
+    "query": ("queryString",),
     "logout": (),
 }
 RESULTS = {
@@ -48,6 +49,12 @@ RESULTS = {
     "getServerTimestamp": '<element name="timestamp" type="xsd:dateTime"/>',
     "setPassword": "",
     "changeOwnPassword": "",
+    "query": """
+      <element name="done" type="xsd:boolean"/>
+      <element name="queryLocator" type="xsd:string" nillable="true"/>
+      <element name="records" minOccurs="0" maxOccurs="unbounded" nillable="true"><complexType><sequence>
+        <any maxOccurs="unbounded" processContents="skip"/></sequence></complexType></element>
+      <element name="size" type="xsd:int"/>""",
 }
 
 
@@ -253,6 +260,16 @@ def test_zeep_logs_in_changes_its_own_password_and_logs_out(service, running):
     assert soap.setPassword(running.org.user(APP).id, "Second-pass-2", _soapheaders=header).body.result is None
     assert soap.logout(_soapheaders=header).header.LimitInfoHeader.limitInfo[0].type == "API REQUESTS"
     assert running.org.user(USERNAME).password == "Second<&pass2"
+
+
+def test_zeep_queries(service, running):
+    entered = service(f"{running.url}/services/Soap/u/64.0").login(USERNAME, PASSWORD + TOKEN)
+    header = {"SessionHeader": {"sessionId": entered.sessionId}}
+    text = "SELECT Id, Username FROM User ORDER BY Username"
+    found = service(entered.serverUrl).query(text, _soapheaders=header).body.result
+    assert (found.done, found.queryLocator, found.size) == (True, None, 2)
+    names = [{one.tag.rpartition("}")[2]: one.text for one in record._value_1}["Username"] for record in found.records]
+    assert names == [USERNAME, APP]
 
 
 def test_zeep_reads_the_code_of_a_fault(service, running):
