@@ -165,11 +165,25 @@ class AdminSessions:
         self, identity: Identity, known: _Known, flight: "Future[_Outcome]", log_in: Callable[[], Session]
     ) -> None:
         outcome: _Outcome = Lost("the login broke off")
-        charged = False
         try:
-            if identity.can_lock:
+            outcome = self._log_in(identity, known, log_in)
+        finally:
+            with self._lock:
+                self._note(known, outcome)
+                known.flight = None
+            flight.set_result(outcome)
+
+    def _log_in(self, identity: Identity, known: _Known, log_in: Callable[[], Session]) -> _Outcome:
+        """Make the login, counted where it may lock the user; how it ended."""
+        if identity.can_lock:
+            try:
                 known.forgiven = self._attempts.charge(identity.username).forgiven
-            charged = identity.can_lock
+            except NoAttempts:
+                return OrgRefused(faults.NO_ATTEMPTS_LEFT)
+            except KvUnavailable as exc:
+                return NotSent(f"the login could not be counted: {exc.sentence}")
+        outcome: _Outcome = Lost("the login broke off")
+        try:
             outcome = log_in()
             if outcome.password_expired:
                 outcome = OrgRefused(faults.TABLE["INVALID_OPERATION_WITH_EXPIRED_PASSWORD"])
@@ -177,17 +191,10 @@ class AdminSessions:
             outcome = OrgRefused(exc.fault)  # without the traceback, whose frames hold the secrets of the login
         except (Lost, NotSent) as exc:
             outcome = type(exc)(*exc.args)
-        except NoAttempts:
-            outcome = OrgRefused(faults.NO_ATTEMPTS_LEFT)
-        except KvUnavailable as exc:
-            outcome = NotSent(f"the login could not be counted: {exc.sentence}")
         finally:
-            if charged:
+            if identity.can_lock:
                 self._account_for(identity, outcome)
-            with self._lock:
-                self._note(known, outcome)
-                known.flight = None
-            flight.set_result(outcome)
+        return outcome
 
     def _account_for(self, identity: Identity, outcome: _Outcome) -> None:
         """What becomes of the charge of a login that was made."""
