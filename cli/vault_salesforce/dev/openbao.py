@@ -20,7 +20,7 @@ _STANDBY = HTTPStatus.TOO_MANY_REQUESTS
 _CONFIGURATION = """\
 ui               = false
 plugin_directory = "{plugins}"
-api_addr         = "http://{host}:{port}"
+api_addr         = "{address}"
 cluster_addr     = "https://{host}:{cluster_port}"
 storage "raft" {{
   path                   = "{directory}/data"
@@ -33,8 +33,7 @@ storage "raft" {{
 listener "tcp" {{
   address         = "{host}:{port}"
   cluster_address = "{host}:{cluster_port}"
-  tls_disable     = true
-}}
+{tls}}}
 seal "static" {{
   current_key_id = "dev"
   current_key    = "file://{unseal_key}"
@@ -47,8 +46,14 @@ audit "file" "dev" {{
 {further}"""
 _JOIN = """\
   retry_join {{
-    leader_api_addr = "{address}"
+    leader_api_addr     = "{address}"
+    leader_ca_cert_file = "{authority}"
   }}
+"""
+_NO_TLS = "  tls_disable     = true\n"
+_TLS = """\
+  tls_cert_file   = "{certificate}"
+  tls_key_file    = "{key}"
 """
 
 
@@ -137,7 +142,8 @@ class OpenBao:
         Raises:
             PartFailed: It did not come up.
         """
-        self._join = _JOIN.format(address=first.address)
+        certified = self._host.certified
+        self._join = _JOIN.format(address=first.address, authority=certified.authority if certified else "")
         self.root_token = first.root_token
         self._start_empty()
 
@@ -155,7 +161,7 @@ class OpenBao:
 
     def api(self, token: str = "") -> Rest:
         """Its HTTP API, for the holder of a token."""
-        return Rest(self.address, {"X-Vault-Token": token} if token else None)
+        return Rest(self.address, {"X-Vault-Token": token} if token else None, ca_certificates=self._authority)
 
     def active(self) -> bool:
         """Whether the node is unsealed and serves."""
@@ -173,11 +179,17 @@ class OpenBao:
         """The environment in which the `bao` command talks to this server as the holder of `token`."""
         return {**self._environment, "BAO_ADDR": self.address, "BAO_TOKEN": token}
 
+    @property
+    def _authority(self) -> str | None:
+        return str(self._host.certified.authority) if self._host.certified else None
+
     def _start_empty(self) -> None:
         (self._directory / "data").mkdir()
         on_free_ports(2, self._start_on)
 
     def _start_on(self, port: int) -> None:
+        certified = self._host.certified
+        self.address = f"{'https' if certified else 'http'}://{self._host.address}:{port}"
         text = _CONFIGURATION.format(
             directory=self._directory,
             plugins=self.plugins,
@@ -187,11 +199,12 @@ class OpenBao:
             name=self._name,
             join=self._join,
             host=self._host.address,
+            address=self.address,
+            tls=_TLS.format(certificate=certified.certificate, key=certified.key) if certified else _NO_TLS,
             port=port,
             cluster_port=port + 1,
         )
         self.configuration.write_text(text)
-        self.address = f"http://{self._host.address}:{port}"
         self.part.start(lambda: bool(self._health()))
 
     def _program(self) -> Program:
@@ -200,6 +213,7 @@ class OpenBao:
 
     def _health(self) -> int:
         try:
-            return Rest(self.address, timeout_seconds=_HEALTH_SECONDS).send("GET", "v1/sys/health").status
+            api = Rest(self.address, timeout_seconds=_HEALTH_SECONDS, ca_certificates=self._authority)
+            return api.send("GET", "v1/sys/health").status
         except OSError:
             return 0

@@ -65,6 +65,8 @@ class Sidecar:
             "MAILBOX_ROOT": str(mailbox_root),
             "READY_FILE": str(self._ready_file),
         }
+        if self._host.certified:
+            self._settings["VAULT_CA_CERT"] = str(self._host.certified.authority)
         on_free_ports(1, self._start_on)
 
     def restart(self, vault_addresses: Sequence[str] | None = None, settings: Mapping[str, str] | None = None) -> None:
