@@ -196,7 +196,7 @@ def _state(product: Product, account: Account) -> str:
 def _proven(product: Product, account: Account, version: int) -> bool:
     data = product.vault.ask("GET", f"v1/salesforce/data/creds/{account.role}?version={version}").data["data"]
     sent = {name: data[name] for name in ("password", "security_token")}
-    return bool(product.org.ask("POST", f"users/{account.username}/check", sent).body.get("proven", True))
+    return bool(product.org.ask("POST", f"users/{account.username}/check", sent).body["proven"])
 
 
 def _history(product: Product, account: Account) -> set[Any]:
