@@ -97,7 +97,7 @@ def node():
 
 
 def test_each_command_as_typed_installs_upgrades_rolls_back_and_uninstalls(node):
-    check, unpack, change, compare = typed("Get it", 1)
+    check, unpack, change, compare = typed("Get it", -1)
     node.type(check, unpack)
     inside = node.home / node.names["vault-salesforce-0.1.0-cp311-linux-x86_64"]
     assert change.removeprefix("cd ") == "vault-salesforce-0.1.0-cp311-linux-x86_64"

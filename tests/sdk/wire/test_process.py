@@ -9,6 +9,7 @@ import signal
 import stat
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,20 @@ def test_after_its_reply_to_shutdown_nothing_more_is_answered(host, mount):
 
     host.run(scenario())
     assert host.wait() == 0
+
+
+def test_after_shutdown_it_is_gone_long_before_its_host_would_kill_it():
+    """Until then requests for its other mounts fail. A host kills it after two seconds; one quick end will do."""
+
+    def ending():
+        with started(python(EXAMPLE)) as host:
+            host.run(host.mount())
+            host.run(host.call(SHUTDOWN.path, NOTHING, go_plugin.Nothing))
+            began = time.monotonic()
+            assert host.wait() == 0
+            return time.monotonic() - began
+
+    assert any(ending() < 1 for _ in range(5))
 
 
 def test_shutdown_is_answered_and_leaves_nothing(host, mount):
