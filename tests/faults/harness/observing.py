@@ -13,6 +13,7 @@ from vault_salesforce.dev.waiting import until
 
 REST_SECONDS: Final = 150.0
 SOON_SECONDS: Final = 75.0  # chores that could not be done are left alone for up to a minute
+WAITING_FOR_PEOPLE: Final = ("stuck", "awaiting_token")
 BUSY: Final = ("rotating",)
 
 
@@ -154,11 +155,19 @@ class Observer:
         return bool(seen["password"]), bool(seen["security_token"] or role.kind != "token")
 
     def _kept_live(self, role: Role) -> bool:
-        name = role.username.replace("@", "%2540")
-        entry = self._stage.vault.ask("GET", f"v1/salesforce-engine/data/journal/{name}").data["data"]
+        entry = self._entry(role)
         named = [entry.get(f"{which}_password") for which in ("candidate", "current", "given")]
         kept = [one["password"] for one in entry.get("kept") or ()]
         return any(self._check(role, str(each), "")["password"] for each in (*named, *kept) if each)
+
+    def _queued(self, role: Role) -> str:
+        """The rotation that waits until somebody has mended the role."""
+        entry = self._entry(role)
+        return str(entry.get("queued") or "") if entry["state"] in WAITING_FOR_PEOPLE else ""
+
+    def _entry(self, role: Role) -> dict[str, Any]:
+        name = role.username.replace("@", "%2540")
+        return dict(self._stage.vault.ask("GET", f"v1/salesforce-engine/data/journal/{name}").data["data"])
 
     def _check(self, role: Role, password: str, token: str) -> Mapping[str, Any]:
         sent = {"password": password, "security_token": token}
@@ -178,6 +187,9 @@ class Observer:
                     history = [str(row["rotation_id"]) for row in rows]
             except OSError:
                 return False
+            if (missing := set(noted.acknowledged) - set(history)) and (queued := self._queued(role)) in missing:
+                role.queued = queued  # it is to be in the history of the next round
+                history.append(queued)
             return served.get("version") == held["version"] and set(noted.acknowledged) <= set(history)
 
         with contextlib.suppress(TimeoutError):  # the checks say what is missing

@@ -13,6 +13,7 @@ from vault_salesforce.dev.waiting import until
 
 MOST_STEPS: Final = 8
 REST_SECONDS: Final = 60.0
+AGAIN_SECONDS: Final = 12.0
 PLACE_SECONDS: Final = 8.0  # one caller gets some places, and asks again for more
 MAIL_SECONDS: Final = 30.0
 PASSWORD, TOKEN = "resync", "security-token"
@@ -57,6 +58,8 @@ class Operator:
                 return len(
                     followed
                 ), f"{status['state']} ({status['reason']}), after {' | '.join(followed) or 'nothing'}"
+            if followed and followed[-1].endswith(step):
+                self._never.wait(AGAIN_SECONDS)  # what was lost a moment ago is not tried again at once
             if role.told_nobody and "/unlock/" not in step:
                 what = role.told_nobody.pop(0)
                 role.told_nobody.append(what)  # what is refused, as while a mail is tried, is handed in again

@@ -48,6 +48,11 @@ class Rounds:
         counted = self._observer.counted()
         versions = {name: int(seen.get("version") or 0) for name, seen in self._observer.states().items()}
         self._noted = {role.name: Noted(counted[role.name], versions.get(role.name, 0)) for role in roles.values()}
+        for role in roles.values():
+            if role.queued:
+                self._noted[role.name].acknowledged.append(role.queued)
+                self._noted[role.name].goes += 1
+                role.queued = ""
         self._struck = {role.name: [] for role in roles.values()}
         moments = self._moments(plan, roles)
         deeds = {

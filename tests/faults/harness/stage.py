@@ -41,6 +41,7 @@ class Role:
         name: Of the role, and of its user.
         checked_version: KV versions up to this one were looked at.
         known_password: What a person set in Salesforce, if somebody did.
+        queued: Id of an acknowledged rotation that begins once the role is well again.
         told_nobody: What a person who did something in Salesforce would hand in, in this order.
     """
 
@@ -49,6 +50,7 @@ class Role:
     name: str
     checked_version: int = 0
     known_password: str = field(default="", repr=False)
+    queued: str = ""
     told_nobody: list[str] = field(default_factory=list)
 
     @property
