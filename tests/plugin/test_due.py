@@ -10,7 +10,7 @@ from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.storage import MemoryStorage, StorageError
 from vault_salesforce_contract.published import PublishedCredential
 from vault_salesforce_contract.registration import DueMark
-from vault_salesforce_plugin.credentials import Credentials
+from vault_salesforce_plugin.credentials import PREFIX, Credentials
 from vault_salesforce_plugin.due import DueMarks
 
 THIRD = PublishedCredential(
@@ -200,10 +200,33 @@ async def test_a_start_wakes_the_sidecars_known_from_before_for_they_have_the_ol
     before = mounted(storage)
     await before.start()
     await door.join(before)
+    await before.engine.cleanup()
+    door.woken.clear()
     await mounted(storage, standby=True).start()
     assert not door.woken.is_set()
     await mounted(storage).start()
     assert await asyncio.to_thread(door.woken.wait, 5)
+
+
+async def test_a_start_wakes_them_however_long_the_copies_take_to_load(mounted, stand_in):
+    storage, door, loading = MemoryStorage(), stand_in(), asyncio.Event()
+    before = mounted(storage)
+    await before.start()
+    await door.join(before)
+    await before.engine.cleanup()
+    door.woken.clear()
+    listed = storage.list
+
+    async def slow(prefix):
+        if prefix == PREFIX:
+            await loading.wait()
+        return await listed(prefix)
+
+    storage.list = slow
+    starting = asyncio.create_task(mounted(storage).start())
+    assert await asyncio.to_thread(door.woken.wait, 5)
+    loading.set()
+    await starting
 
 
 async def test_a_lost_wake_fails_nothing(plugin, stand_in):
