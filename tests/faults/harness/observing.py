@@ -87,7 +87,6 @@ class Observer:
 
     def see(self, role: Role, noted: Noted, after: Mapping[str, int], copies: int) -> Seen:
         """Everything about one role; waits for what is owed to the history and to the plugin."""
-        stage = self._stage
         if not noted.human:
             self._until_live(role)
         held = self._kv(role)
@@ -95,15 +94,11 @@ class Observer:
         unproven = self._unproven(role, newest)
         password, token = self._is_live(role, held)
         served, history = self._until_told(role, held, noted)
-        status: Mapping[str, Any] = {"state": "ok", "next_step": ""}
-        kept_live = False
-        state = self.states().get(role.name, {}).get("state", "unknown")
-        if state != "ok" or not (password and token):
-            status = stage.vault.send("GET", f"v1/sf/status/{role.name}").data
-            kept_live = self._kept_live(role)
+        status = self._status(role)
+        kept_live = not (password and token) and self._kept_live(role)
         return Seen(
-            state=str(status.get("state", state)),
-            next_step=str(status.get("next_step", "")),
+            state=str(status["state"]),
+            next_step=str(status["next_step"]),
             live_password=password,
             live_token=token,
             kept_live=kept_live,
@@ -125,7 +120,7 @@ class Observer:
         """A mail that is on its way becomes a version by itself."""
 
         def look() -> bool:
-            return self.is_live(role) or self.states().get(role.name, {}).get("state", "ok") not in ("ok", *BUSY)
+            return self.is_live(role) or self._status(role)["state"] not in ("ok", *BUSY)
 
         with contextlib.suppress(TimeoutError):  # the checks say what is missing
             until(look, f"what is live of {role.name}", SOON_SECONDS)
@@ -133,6 +128,15 @@ class Observer:
     def is_live(self, role: Role) -> bool:
         """Whether KV holds what the org holds."""
         return all(self._is_live(role, self._kv(role)))
+
+    def _status(self, role: Role) -> dict[str, Any]:
+        """The role's status, asked again where no place is free. Raises: TimeoutError."""
+
+        def look() -> dict[str, Any] | None:
+            answer = self._stage.vault.send("GET", f"v1/sf/status/{role.name}")
+            return dict(answer.data) if answer.status == HTTPStatus.OK else None
+
+        return dict(until(look, f"the status of {role.name}", REST_SECONDS))
 
     def _kv(self, role: Role, version: int = 0) -> dict[str, Any]:
         """A version of the credential, the newest with 0; `version` is KV's own number."""
