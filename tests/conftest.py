@@ -51,6 +51,15 @@ def cluster(pytestconfig: pytest.Config) -> Iterator["Stack"]:
     yield from _running(pytestconfig, nodes=3, sidecars=2)
 
 
+@pytest.fixture(scope="module")
+def restorable(pytestconfig: pytest.Config) -> Iterator[Product]:
+    """The product on a server of a module's own: whoever restores it takes everybody's roles back in time."""
+    for stack in _running(pytestconfig):
+        made = Product(stack)
+        yield made
+        made.close()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what the running product logged last, beside a failed test that used it."""

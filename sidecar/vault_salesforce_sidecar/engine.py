@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from vault_plugin_sdk.framework.fields import declared, from_stored, to_stored
+from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError, TransientError
 from vault_plugin_sdk.logical.request import Caller
 from vault_salesforce_contract.api.config import Config
@@ -25,6 +26,7 @@ from vault_salesforce_sidecar.mailbox.mail import Mailbox
 from vault_salesforce_sidecar.mailbox.opening import Mailboxes, check_mailbox
 from vault_salesforce_sidecar.metrics import Metrics
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
+from vault_salesforce_sidecar.rotation.machine import Secret
 from vault_salesforce_sidecar.rotation.mending import Mending
 from vault_salesforce_sidecar.rotation.parts import Parts, PushFailed
 from vault_salesforce_sidecar.rotation.passwords import unfit
@@ -38,8 +40,9 @@ from vault_salesforce_sidecar.salesforce.org import Orgs
 from vault_salesforce_sidecar.salesforce.probe import probe
 from vault_salesforce_sidecar.salesforce.tls import tls_context
 from vault_salesforce_sidecar.settings import Settings
+from vault_salesforce_sidecar.standing import Standing
 from vault_salesforce_sidecar.store import Kv, KvUnavailable, Store
-from vault_salesforce_sidecar.vault import mounts
+from vault_salesforce_sidecar.vault import mounts, ownership
 from vault_salesforce_sidecar.vault.client import Vault, VaultRefused
 from vault_salesforce_sidecar.vault.login.keeper import Login
 from vault_salesforce_sidecar.vault.register import Registrar
@@ -116,6 +119,7 @@ class Engine:
             kv_mount=settings.kv_mount,
             counted=self._counted,
             kept_for=timedelta(seconds=settings.kept_for),
+            served=self._served,
         )
         self.rotations = Rotations(parts, slots=settings.slots)
         self.diagnosis = Diagnosis(
@@ -139,7 +143,8 @@ class Engine:
             fault=lambda: self._fault,
             registered=registered,
         )
-        self._ticker = Ticker(self.rotations, self.clock)
+        self._standing = Standing(settings.state_directory, self.clock)
+        self._ticker = Ticker(self, self.clock)
         self._places = Shares(settings.waiting_places)
         self._stopping = threading.Event()
         self._fault: str | None = "starting"
@@ -160,6 +165,11 @@ class Engine:
         """Come down, and wait for it."""
         self.begin_stop()
         self._thread.join(STOP_SECONDS + RETRY_SECONDS)
+
+    def tick(self) -> None:
+        """Look after what time brings."""
+        self.rotations.tick()
+        self._standing.note(self.rotations.journal_writes())
 
     def unready(self) -> str | None:
         """Why requests are not, or not fully, answered: the one thing to mend first; None while they are."""
@@ -275,7 +285,8 @@ class Engine:
             faults = mounts.faults(self.vault, self.settings)
             if faults:
                 return "; ".join(faults)
-            self.rotations.start(held=self.settings.start_held)
+            written = self._standing.remembered(ownership.installation(self.vault.kv(self.settings.engine_kv_mount)))
+            self.rotations.start(held=self.settings.start_held, written=written)
         except KvUnavailable as exc:
             return f"{exc.sentence}; {exc.remedy}" if exc.remedy else exc.sentence
         except Exception:
@@ -290,6 +301,11 @@ class Engine:
             self.vault.write(f"{self.settings.mount}/published/{role}", to_stored(credential))
         except KvUnavailable as exc:
             raise PushFailed(exc.sentence) from exc
+
+    def _served(self, role: str) -> Secret | None:
+        data = self.vault.read(f"{self.settings.mount}/static-creds/{role}") or {}
+        password, token = str(data.get("password") or ""), str(data.get("security_token") or "")
+        return Secret(SecretStr(password), SecretStr(token) if token else None) if password else None
 
     def _counted(self, what: str, how: str) -> None:
         counter = self.metrics.logins if what == "login" else self.metrics.rotations

@@ -110,7 +110,10 @@ class Settings:
     )
     wrapped_secret_id_file: str = field(TEXT, "File with that wrapping token; may be gone afterwards.", default="")
     state_directory: str = field(
-        TEXT, "Folder of its own for what is to outlast a restart: the SecretID that was unwrapped.", default=""
+        TEXT,
+        "Folder of its own for what is to outlast a restart: the SecretID that was unwrapped, and how often the "
+        "journal was written, by which a Vault that was restored meanwhile is known.",
+        default="",
     )
     vault_token: SecretStr = field(SECRET, "Token, with auth_method=token.", default=SecretStr(""))
     vault_token_file: str = field(TEXT, "File with the token; read again when the token is lost.", default="")

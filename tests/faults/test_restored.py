@@ -5,62 +5,9 @@ On a server of its own: everything in it goes back, the roles of other tests too
 
 import pytest
 from desk import Desk
-from product import Product
-
-from vault_salesforce.dev.stack import Stack
+from snapshots import RESTORE_SECONDS, bao, failed_logins, held, restore, rotate, save
 
 pytestmark = pytest.mark.system
-
-RESTORE_SECONDS = 90.0
-
-
-@pytest.fixture
-def restorable():
-    """The whole product on a server of the test's own."""
-    with Stack(tell=lambda _: None) as stack:
-        stack.start()
-        product = Product(stack)
-        yield product
-        product.close()
-
-
-def bao(product, *arguments):
-    done = product.bao(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def save(product):
-    """A snapshot of now."""
-    file = product.stack.directory / "vault.snap"
-    bao(product, "operator", "raft", "snapshot", "save", str(file))
-    return file
-
-
-def restore(product, file):
-    """Restore it, and wait until the server is active again: it seals and unseals itself meanwhile."""
-    bao(product, "operator", "raft", "snapshot", "restore", str(file))
-    product.until(
-        lambda: product.vault.send("GET", "v1/sf/info").status == 200, "the engine after the restore", RESTORE_SECONDS
-    )
-
-
-def rotate(product, account):
-    answer = product.rotate(account)
-    assert answer.data.get("done"), answer
-
-
-def held(product):
-    """The hold on everything, once there is one."""
-    return product.until(
-        lambda: (answer := product.vault.send("GET", "v1/sf/hold")).status == 200 and answer.data,
-        "the brake",
-        RESTORE_SECONDS,
-    )
-
-
-def failed_logins(product, account):
-    return product.counted(account)["failed_logins"]
 
 
 @pytest.mark.parametrize("ago", [1, 5, 50])
@@ -101,6 +48,7 @@ def test_a_sidecar_started_held_after_a_restore_does_nothing_and_is_told_what_is
     bao(product, "operator", "raft", "snapshot", "restore", str(file))
     product.until(product.stack.vault.active, "the server", RESTORE_SECONDS)
     sidecar.restart(settings={"START_HELD": "true"})
+    sidecar.set({"START_HELD": ""})  # for the next start
     assert held(product)["cause"] == "start_held"
     refused = product.rotate(account)
     assert (refused.status, refused.body["code"]) == (409, "held")

@@ -76,11 +76,15 @@ class Sidecar:
             vault_addresses: That it knows from now on.
             settings: Others that it has from now on, by their names without the prefix.
         """
-        self._settings |= settings or {}
+        self.set(settings or {})
         if vault_addresses:
             self._settings["VAULT_ADDR"] = ",".join(vault_addresses)
         self._ready_file.unlink(missing_ok=True)
         self.part.start(self._ready_file.exists)
+
+    def set(self, settings: Mapping[str, str]) -> None:
+        """Have these settings from the next start on, by their names without the prefix; an empty one is not set."""
+        self._settings |= settings
 
     def stop(self) -> None:
         """End it in its own time: what is under way comes to a durable state."""

@@ -9,6 +9,11 @@ path "$mount/published/+" {
   capabilities = ["create", "update", "sudo"]
 }
 
+# The mount's own copies, for when KV was lost or restored without them.
+path "$mount/static-creds/+" {
+  capabilities = ["read"]
+}
+
 # What apps may read. Nothing is ever deleted: a deleted role goes on counting its versions.
 path "$kv/data/creds/+" {
   capabilities = ["create", "update", "read"]

@@ -15,9 +15,10 @@ RESYNC = Description(
         "security_token": Field(SECRET, "The user's security token; write-only.", default=None, check=secret_fault),
         "try": Field(
             TEXT,
-            "Instead of a password, one that the engine holds; set, reset: a new one, by the connection's identity.",
+            "Instead of a password, one that the engine holds, or that the mount serves; set, reset: a new one, by the "
+            "connection's identity.",
             default=None,
-            choices=("candidate", "current", "published", "set", "reset"),
+            choices=("candidate", "current", "published", "served", "set", "reset"),
         ),
         "username": Field(
             TEXT,
@@ -30,7 +31,8 @@ RESYNC = Description(
     detail="""
 For somebody who changed the password in Salesforce, and for roles whose status says so. What logs in is published as a
 new version; what does not changes nothing, and counts towards the lockout. Without fields the engine tries what it
-holds: the published password, one of a rotation in flight, earlier ones, with one login each.
+holds: the published password, one of a rotation in flight, earlier ones, with one login each. Where KV was restored
+from an older copy without the mount, try=served proves the mount's own copy.
 
 Where nobody knows the password any more, an administrator gives a stuck role's user a new one: try=set, within
 admin_may_rotate of the connection. It is written down before it is sent, proven by a login, and published; what the

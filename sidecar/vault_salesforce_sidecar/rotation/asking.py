@@ -329,3 +329,26 @@ def _asked_by(record: JournalEntry, caller: Caller, cause: str) -> JournalEntry:
         accessor=caller.accessor,
     )
     return with_fault(asked, None)
+
+
+def begins(situation: Situation, expected: int) -> bool:
+    """Whether a rotation from this version may begin, or one is in flight or done. Raises CallerError 409: neither."""
+    told = machine.answer(situation.entry, situation.found.version, expected)
+    if told is machine.Answer.MISMATCH:
+        raise _stale(situation, expected)
+    return told is machine.Answer.BEGIN
+
+
+def check_version(situation: Situation, expected: int | None) -> None:
+    """Raises CallerError 409 unless a rotation from this version may begin; None: from any."""
+    if expected is not None and not begins(situation, expected):
+        raise CallerError("it has begun already", status=HTTPStatus.CONFLICT, code=IN_HAND)
+
+
+def _stale(situation: Situation, expected: int) -> CallerError:
+    return CallerError(
+        f"the published version of {situation.account.name!r} is {situation.found.version}, not {expected}",
+        status=HTTPStatus.CONFLICT,
+        code="stale_version",
+        remedy="read the credential again",
+    )

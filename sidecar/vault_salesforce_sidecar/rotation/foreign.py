@@ -1,11 +1,14 @@
 """What is wrong with KV's newest version, where it is not the one that we published last. PURE."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation.credentials import Found
 from vault_salesforce_sidecar.rotation.journal import machine_entry
 from vault_salesforce_sidecar.rotation.machine import REST, State
+
+AHEAD: Final = "the mount serves a newer version than KV"  # a reason
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,13 @@ def kv_fault(record: JournalEntry, found: Found, *, mount: str, kv_path: str) ->
         return None
     if not is_foreign(record, found):
         return _misnamed(record, found, mount, kv_path)
+    if found.version < record.published_version and record.reason == AHEAD:
+        return KvFault(
+            f"KV shows version {found.version} of {kv_path}, and the mount serves {record.published_version}: KV was "
+            "restored from an older copy. The next step proves what the mount serves, and publishes it as a version "
+            "above.",
+            f"vault write {mount}/resync/{record.role} try=served",
+        )
     if found.version < record.published_version:
         return KvFault(
             f"KV shows version {found.version} of {kv_path}, and {record.published_version} was published: somebody "

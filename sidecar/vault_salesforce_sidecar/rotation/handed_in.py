@@ -25,6 +25,7 @@ from vault_salesforce_sidecar.rotation.waiting import check_proven
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
 
 _NOTHING: Final = SecretStr("")
+SERVED: Final = "served"  # what the mount serves, where KV holds less
 
 
 class HandedIn(Proving):
@@ -130,7 +131,10 @@ class HandedIn(Proving):
         """
         account = open_account(self._parts, role)
         situation = self._desk.look(account, behind=True)
-        secrets = secrets_to_try(situation, password or None, security_token or None, try_)
+        if try_ == SERVED:
+            secrets = [_served(account, self._parts.served(role))]
+        else:
+            secrets = secrets_to_try(situation, password or None, security_token or None, try_)
         deadline = self._parts.clock.monotonic() + wait
 
         def change(found: Situation, record: JournalEntry) -> JournalEntry:
@@ -154,6 +158,12 @@ class HandedIn(Proving):
 
     def _view(self, account: Account, record: JournalEntry) -> RotationView:
         return self._rotations.waiting.watch(account, record.rotation_id, 0, joined=False)
+
+
+def _served(account: Account, copy: Secret | None) -> Secret:
+    if copy is None:
+        raise CallerError(f"the mount serves nothing of role {account.name!r}", status=HTTPStatus.CONFLICT)
+    return Secret(copy.password, None if account.trusted else copy.token)
 
 
 def secrets_to_try(

@@ -8,6 +8,8 @@ from vault_plugin_sdk.logical.errors import EngineError
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation.brake import same_fault, tells
 from vault_salesforce_sidecar.rotation.carrying import Carrier
+from vault_salesforce_sidecar.rotation.holds import ALL
+from vault_salesforce_sidecar.rotation.recalling import STARTED_HELD, restored
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable
 
 log = structlog.get_logger(__name__)
@@ -20,6 +22,20 @@ class Holding:
 
     def __init__(self, carrier: Carrier) -> None:
         self._carrier, self._holds = carrier, carrier.parts.holds
+
+    def begin(self, *, held: bool, written: int) -> None:
+        """Read all holds; hold everything where that is wanted, or the journal went back. Raises: KvUnavailable.
+
+        Args:
+            held: Whether it is wanted.
+            written: How often the journal was written at least.
+        """
+        self.load()
+        if held:
+            self._holds.pull(ALL, STARTED_HELD)
+        found = self._carrier.roster.written()
+        if found < written:
+            self._holds.pull(ALL, restored(f"the journal was written {written} times, and KV counts {found}"))
 
     def load(self) -> None:
         """Read all holds. Raises: KvUnavailable."""

@@ -18,6 +18,7 @@ from vault_salesforce_sidecar.clock import Clock
 from vault_salesforce_sidecar.mailbox.mail import Mailbox
 from vault_salesforce_sidecar.rotation.holds import Holds
 from vault_salesforce_sidecar.rotation.journal import KEPT_FOR, Now
+from vault_salesforce_sidecar.rotation.machine import Secret
 from vault_salesforce_sidecar.rotation.organizations import Organizations
 from vault_salesforce_sidecar.salesforce.interface import Org
 from vault_salesforce_sidecar.store import Kv, Store
@@ -52,6 +53,7 @@ class Parts:
         open_org: The org of a connection; kept per connection by who gives it.
         open_mailbox: The mailbox of a connection; None where it has none.
         password_from_policy: A password of Vault's password policy of that name. Raises KvUnavailable.
+        served: The pair that the mount serves of a role; None: none. Raises KvUnavailable.
         push: Hands a committed credential to the plugin. Raises PushFailed.
         changed: Told when a rotation begins or ends; never raises, never blocks. Its number, for `announced`.
         announced: Returns once whoever asks the plugin is told of it, or after a while; never raises.
@@ -77,6 +79,7 @@ class Parts:
     kv_mount: str = "salesforce"
     counted: Callable[[str, str], None] = lambda _what, _how: None
     kept_for: timedelta = KEPT_FOR
+    served: Callable[[str], Secret | None] = lambda _role: None
 
     def moment(self, hold_seconds: int = 0) -> Now:
         """What a write to an entry knows of its moment, now."""

@@ -164,6 +164,11 @@ class Roster:
             if record.published_version and record.published_id
         }
 
+    def written(self) -> int:
+        """How often all entries together were written: only a restore makes it less."""
+        with self._lock:
+            return sum(position(seen.stored) for seen in self._seen.values())
+
     def remember_former(self, role: str, held: Held) -> None:
         """What KV holds of a role that has no entry any longer."""
         with self._lock:

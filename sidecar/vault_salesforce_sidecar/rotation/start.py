@@ -1,7 +1,7 @@
 """Rotations: the face of this package. `rotate` begins or joins, and may wait; `request` only begins."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
@@ -16,20 +16,20 @@ from vault_salesforce_contract.registration import Held
 from vault_salesforce_sidecar.records.history_entry import HistoryEntry
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine, tokens
-from vault_salesforce_sidecar.rotation.asking import IN_HAND, Situation, new_rotation_id
+from vault_salesforce_sidecar.rotation.asking import IN_HAND, Situation, begins, check_version, new_rotation_id
 from vault_salesforce_sidecar.rotation.beginning import Beginning
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.chores import EMPTY, HISTORY, PUSH
 from vault_salesforce_sidecar.rotation.drift import Drift
 from vault_salesforce_sidecar.rotation.foreign import KvFault, kv_fault
 from vault_salesforce_sidecar.rotation.holding import Holding
-from vault_salesforce_sidecar.rotation.holds import ALL, Holds
+from vault_salesforce_sidecar.rotation.holds import Holds
 from vault_salesforce_sidecar.rotation.journal import fresh, with_entry, with_queued
 from vault_salesforce_sidecar.rotation.keepsakes import way_of
-from vault_salesforce_sidecar.rotation.machine import REST, Answer, Request, State
+from vault_salesforce_sidecar.rotation.machine import REST, Request, State
 from vault_salesforce_sidecar.rotation.organizations import Organizations
 from vault_salesforce_sidecar.rotation.parts import Account, Parts, PushFailed, is_named, open_account
-from vault_salesforce_sidecar.rotation.recalling import STARTED_HELD
+from vault_salesforce_sidecar.rotation.served import Served
 from vault_salesforce_sidecar.rotation.slots import Pool, Slots
 from vault_salesforce_sidecar.rotation.stale_consumers import StaleConsumers
 from vault_salesforce_sidecar.rotation.unlocking import Unlocking
@@ -70,6 +70,7 @@ class Rotations:
         self._unlocking = Unlocking(self.carrier, self.beginning)
         self._drift = Drift(self.carrier)
         self._stale = StaleConsumers(self.carrier)
+        self._served = Served(self.carrier)
         self._loaded = threading.Event()
 
     @property
@@ -95,16 +96,15 @@ class Rotations:
     def mount(self, path: str) -> None:
         self.carrier.mount = path.strip("/")
 
-    def start(self, *, held: bool = False) -> None:
+    def start(self, *, held: bool = False, written: int = 0) -> None:
         """Read what there is, and carry on what a process of our own name left in hand. Raises: KvUnavailable.
 
         Args:
             held: Hold everything first.
+            written: How often the journal was written at least, as far as this sidecar remembers from before.
         """
         self._watching.load()
-        self._holding.load()
-        if held:
-            self._parts.holds.pull(ALL, STARTED_HELD)
+        self._holding.begin(held=held, written=written)
         self._loaded.set()
         self._watching.resume()
 
@@ -123,6 +123,14 @@ class Rotations:
         if self._parts.holds.stopping() is None:  # else no login is made, not even that of who only looks
             self._drift.tick()
             self._stale.tick()
+
+    def copies_ahead(self, copies: Mapping[str, Held]) -> None:
+        """The plugin holds these, and KV less, as far as is known here: see `Served`."""
+        self._served.ahead(copies)
+
+    def journal_writes(self) -> int | None:
+        """How often the journal was written, all accounts together; None before it was read."""
+        return self.carrier.roster.written() if self._loaded.is_set() else None
 
     def replan(self, role: str) -> tuple[str, ...]:
         """Store the next time of a role whose schedule changed. Returns: A warning that tells it."""
@@ -166,7 +174,7 @@ class Rotations:
         for _ in range(_TRIES):
             if expected_version is not None:
                 situation = self.carrier.desk.look(account)
-                if not _begins(situation, expected_version):
+                if not begins(situation, expected_version):
                     self.carrier.end_sessions_of(account, wanted=end_sessions)
                     return self.waiting.watch(account, situation.record.rotation_id, wait, joined=True)
             try:
@@ -176,7 +184,7 @@ class Rotations:
                     cause,
                     allow_token_wait=allow_security_token_wait,
                     end_sessions=end_sessions,
-                    allow=lambda found: _check_version(found, expected_version),
+                    allow=lambda found: check_version(found, expected_version),
                 )
             except CallerError as exc:
                 if exc.code != IN_HAND:
@@ -381,25 +389,3 @@ class Rotations:
         mendable = administered and config is not None and is_named(config, role.username)
         outlook = replace(outlook, way_in=way_in, administered=administered, mendable=mendable)
         return status_of(record, replace(outlook, stale_consumers=self._stale.found(name, record)))
-
-
-def _begins(situation: Situation, expected: int) -> bool:
-    """Whether a rotation from this version may begin, or one is in flight or done. Raises CallerError 409: neither."""
-    told = machine.answer(situation.entry, situation.found.version, expected)
-    if told is Answer.MISMATCH:
-        raise _stale(situation, expected)
-    return told is Answer.BEGIN
-
-
-def _check_version(situation: Situation, expected: int | None) -> None:
-    if expected is not None and not _begins(situation, expected):
-        raise CallerError("it has begun already", status=HTTPStatus.CONFLICT, code=IN_HAND)
-
-
-def _stale(situation: Situation, expected: int) -> CallerError:
-    return CallerError(
-        f"the published version of {situation.account.name!r} is {situation.found.version}, not {expected}",
-        status=HTTPStatus.CONFLICT,
-        code="stale_version",
-        remedy="read the credential again",
-    )

@@ -23,6 +23,7 @@ class Comparison:
         self._ours = in_parts({})
         self._differing: frozenset[int] | None = None
         self._lacking: dict[int, frozenset[str]] = {}  # of the parts that were compared and differ
+        self.ahead: dict[str, Held] = {}  # what the mount, by its last answer, holds at a higher version than KV
         self._sent: dict[int, set[str]] = {}  # of these, since the mount last told what it holds
 
     def begin(self, held: Mapping[str, Held]) -> tuple[str, ...]:
@@ -34,7 +35,14 @@ class Comparison:
         """The answer to that heartbeat: see `RegistrationAnswer`."""
         self._differing = None if differing is None else frozenset(differing)
         self._lacking = {part: roles for part, roles in self._lacking.items() if part in (self._differing or ())}
+        self.ahead = {}
         for part, theirs in told.items():
+            ours_here = self._ours[part]
+            self.ahead |= {
+                role: held
+                for role, held in theirs.items()
+                if role in ours_here and held.version > ours_here[role].version
+            }
             lacking = (role for role, ours in self._ours[part].items() if _lacks(theirs.get(role), ours))
             self._lacking[part] = frozenset(lacking)
         self._sent = {part: sent for part, sent in self._sent.items() if part in self._lacking and part not in told}

@@ -56,6 +56,9 @@ class Reporting(Protocol):
     def republish(self, roles: Collection[str]) -> None:
         """Push what the plugin lacks."""
 
+    def copies_ahead(self, copies: Mapping[str, Held]) -> None:
+        """The plugin holds these, and KV less, as far as is known here."""
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -203,7 +206,10 @@ class Registrar:
         with self._comparing:
             self._comparison.take(answer.differing, answer.held)
             lacking, unfinished = self._comparison.lacking, self._comparison.unfinished
+            ahead = self._comparison.ahead
             batch = self._comparison.next(COPIES_AT_ONCE)
+        if ahead:
+            self._beside("ahead", partial(self._rotations.copies_ahead, ahead))
         if batch:
             # What was tried in vain is tried again with the next heartbeat, and not at once.
             onward = unfinished or said is None or (lacking or 0) < said

@@ -11,6 +11,7 @@ from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_contract.api.config import Config
 from vault_salesforce_contract.api.static_roles import StaticRole
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
+from vault_salesforce_sidecar.rotation.machine import Secret
 from vault_salesforce_sidecar.rotation.parts import Parts, PushFailed
 from vault_salesforce_sidecar.rotation.start import Rotations
 from vault_salesforce_sidecar.store import Store
@@ -87,6 +88,7 @@ class Stage:
             announced=self._announced,
             clock=self.clock,
             instance=instance,
+            served=self._served,
         )
         rotations = Rotations(parts, **({"pool": InlinePool()} | settings))
         if start:
@@ -125,6 +127,10 @@ class Stage:
 
     def _announced(self, number: int) -> None:
         self.announced.append(number)
+
+    def _served(self, role: str) -> Secret | None:
+        copy = self.pushed.get(role)
+        return Secret(copy.password, copy.security_token or None) if copy else None
 
     def _push(self, role: str, credential: Any) -> None:
         if self.plugin_away:

@@ -165,3 +165,18 @@ def _dies_in_hand(stage, number):
     except Killed:
         return stage.entry["state"] == "applying"
     return False
+
+
+def test_a_sidecar_that_remembers_how_often_the_journal_was_written_starts_held_where_kv_counts_less():
+    stage = Stage()
+    rotations = stage.enrolled()
+    restore = snapshot(stage.engine_kv, stage.creds_kv)
+    rotations.rotate("crm", CALLER)
+    written = rotations.journal_writes()
+    stage.sidecar("same", start=False).start(written=written)
+    assert rotations.holds.get(ALL) is None
+    restore()
+    fresh = stage.sidecar("fresh", start=False)
+    fresh.start(written=written)
+    assert fresh.holds.get(ALL).cause == RESTORED
+    assert fresh.status("crm").state == "held"

@@ -58,7 +58,8 @@ class Rotations:
     mount = ""
 
     def __init__(self):
-        self.requested, self.republished = [], []
+        self.requested, self.republished, self.ahead = [], [], []
+        self.looked = threading.Semaphore(0)
         self.kv = HELD
         self.in_hand = ("erp",)
         self.pushed, self.go_on = threading.Semaphore(0), threading.Event()
@@ -78,6 +79,10 @@ class Rotations:
         if role == "broken":
             raise RuntimeError("boom")
         return True
+
+    def copies_ahead(self, copies):
+        self.ahead.append(dict(copies))
+        self.looked.release()
 
     def republish(self, roles):
         self.republished.extend(roles)
@@ -201,6 +206,8 @@ def test_a_plugin_that_knows_more_is_left_alone_and_told_that_it_lacks_nothing(r
     registrar.beat()
     assert rotations.republished == []
     assert plugin.written[1][1]["lacking"] == 0
+    assert rotations.looked.acquire(timeout=5)
+    assert rotations.ahead[0] == {"crm": Held(4, "r4")}
 
 
 def test_copies_are_handed_over_in_batches_with_a_heartbeat_between_them(registrar, plugin, rotations):

@@ -1,8 +1,6 @@
 """A SecretID that was delivered wrapped: unwrapped once, and kept, so that a restart needs no human."""
 
 import hashlib
-import json
-import os
 import re
 import threading
 from collections.abc import Mapping
@@ -12,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
+from vault_salesforce_sidecar import statefile
 from vault_salesforce_sidecar.settings import Settings
 from vault_salesforce_sidecar.vault.client import Vault, VaultRefused
 from vault_salesforce_sidecar.vault.login.credential import CredentialMissing, check, from_file
@@ -106,26 +105,16 @@ class WrappedSecretId:
 
     def _read(self) -> dict[str, str]:
         try:
-            found = json.loads(self._file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
+            found = statefile.read(self._file)
         except (OSError, ValueError) as exc:
             log.warning("kept_secret_id_unreadable", file=str(self._file), error_type=type(exc).__name__)
             return {}
-        return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+        return {str(name): str(value) for name, value in found.items()}
 
     def _write(self, content: Mapping[str, str]) -> None:
         """Replace the file, readable for its owner alone, and be sure that it is on the disk."""
-        draft = self._file.with_name(f".{FILE_NAME}.{os.getpid()}")
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft.unlink(missing_ok=True)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(dict(content), file)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._file)
+            statefile.write(self._file, content)
         except OSError as exc:
             raise CredentialMissing(f"{self._file} cannot be written: {exc.strerror or type(exc).__name__}") from None
 

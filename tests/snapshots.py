@@ -1,0 +1,91 @@
+"""Going back in time: Vault as a whole, or its two KV mounts alone, as tools that copy KV do."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+RESTORE_SECONDS = 90.0
+
+
+def bao(product, *arguments):
+    """Run the real command line. Returns: What it printed."""
+    done = product.bao(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def save(product):
+    """A snapshot of the whole server, now."""
+    file = product.stack.directory / "vault.snap"
+    bao(product, "operator", "raft", "snapshot", "save", str(file))
+    return file
+
+
+def restore(product, file):
+    """Restore it, and wait until the server is active again: it seals and unseals itself meanwhile."""
+    bao(product, "operator", "raft", "snapshot", "restore", str(file))
+    product.until(
+        lambda: product.vault.send("GET", "v1/sf/info").status == 200, "the engine after the restore", RESTORE_SECONDS
+    )
+
+
+def make(product, mount, **settings):
+    """Make a KV v2 mount anew, with nothing in it."""
+    product.vault.ask("POST", f"v1/sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}})
+    settings = {"cas_required": True} | settings
+    product.until(
+        lambda: product.vault.send("POST", f"v1/{mount}/config", settings).status in (200, 204), "the KV mount"
+    )
+
+
+@dataclass
+class KvCopy:
+    """What a KV mount holds now: the newest version of each path."""
+
+    mount: str
+    secrets: dict[str, Any] = field(default_factory=dict)
+
+    def take(self, product, folder=""):
+        """Read all of it."""
+        listed = product.vault.send("LIST", f"v1/{self.mount}/metadata/{folder}").data.get("keys") or ()
+        for name in listed:
+            path = f"{folder}{name}".replace("%", "%25")
+            if name.endswith("/"):
+                self.take(product, path)
+            else:
+                self.secrets[path] = product.vault.ask("GET", f"v1/{self.mount}/data/{path}").data["data"]
+        return self
+
+    def put_back(self, product):
+        """Into a mount made anew, as such tools do: each path begins at version 1 again."""
+        product.vault.ask("DELETE", f"v1/sys/mounts/{self.mount}")
+        make(product, self.mount)
+        for path, data in self.secrets.items():
+            written = {"data": data or {}, "options": {"cas": 0}}
+            product.vault.ask("POST", f"v1/{self.mount}/data/{path}", written)
+
+
+def held(product):
+    """The hold on everything, once there is one."""
+    return product.until(
+        lambda: (answer := product.vault.send("GET", "v1/sf/hold")).status == 200 and answer.data,
+        "the brake",
+        RESTORE_SECONDS,
+    )
+
+
+def rotate(product, account):
+    """Rotate, to the end."""
+    answer = product.rotate(account)
+    assert answer.data.get("done"), answer
+
+
+def failed_logins(product, account):
+    """Of the user, in a row."""
+    return product.counted(account)["failed_logins"]
+
+
+def no_harm(product, account):
+    """What KV and the mount hold is live; no login was spent, and nobody was locked."""
+    assert product.is_live(account)
+    assert product.static_creds(account)["version"] == product.kv(account)["kv_version"]
+    assert (product.counted(account)["lockouts"], failed_logins(product, account)) == (0, 0)
