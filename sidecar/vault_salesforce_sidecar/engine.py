@@ -302,10 +302,12 @@ class Engine:
         except KvUnavailable as exc:
             raise PushFailed(exc.sentence) from exc
 
-    def _served(self, role: str) -> Secret | None:
+    def _served(self, role: str) -> tuple[Secret, int] | None:
         data = self.vault.read(f"{self.settings.mount}/static-creds/{role}") or {}
         password, token = str(data.get("password") or ""), str(data.get("security_token") or "")
-        return Secret(SecretStr(password), SecretStr(token) if token else None) if password else None
+        if not password:
+            return None
+        return Secret(SecretStr(password), SecretStr(token) if token else None), int(data["version"])
 
     def _counted(self, what: str, how: str) -> None:
         counter = self.metrics.logins if what == "login" else self.metrics.rotations

@@ -232,6 +232,7 @@ def test_the_sidecar_needs_every_grant_that_its_policy_holds(stack, product):
     product.vault.ask("PUT", f"v1/sys/policies/password/{name}", {"policy": rule})
     account = product.account(password_policy=name)
     assert product.rotate(account).data["done"] is True
+    product.vault.ask("POST", f"v1/sf/resync/{account.role}", {"try": "served"})
     product.vault.ask("DELETE", f"v1/sf/static-roles/{account.role}")
     done = set()
     for line in stack.vault.shared.audit.read_text().splitlines():

@@ -131,14 +131,17 @@ class HandedIn(Proving):
         """
         account = open_account(self._parts, role)
         situation = self._desk.look(account, behind=True)
+        least = 0
         if try_ == SERVED:
-            secrets = [_served(account, self._parts.served(role))]
+            copy, least = _served(account, self._parts.served(role))
+            secrets = [copy]
         else:
             secrets = secrets_to_try(situation, password or None, security_token or None, try_)
         deadline = self._parts.clock.monotonic() + wait
 
         def change(found: Situation, record: JournalEntry) -> JournalEntry:
-            return self._renewed(found, record, caller, "resync")
+            record = self._renewed(found, record, caller, "resync")
+            return replace(record, published_version=max(least, record.published_version))
 
         record = self._prove_each(account, secrets, deadline, change)
         check_proven(account, record, self._rotations.mount)
@@ -160,10 +163,12 @@ class HandedIn(Proving):
         return self._rotations.waiting.watch(account, record.rotation_id, 0, joined=False)
 
 
-def _served(account: Account, copy: Secret | None) -> Secret:
-    if copy is None:
+def _served(account: Account, found: tuple[Secret, int] | None) -> tuple[Secret, int]:
+    """The mount's copy, and its version: the next one must be above it. Raises CallerError 409: there is none."""
+    if found is None:
         raise CallerError(f"the mount serves nothing of role {account.name!r}", status=HTTPStatus.CONFLICT)
-    return Secret(copy.password, None if account.trusted else copy.token)
+    copy, version = found
+    return Secret(copy.password, None if account.trusted else copy.token), version
 
 
 def secrets_to_try(

@@ -53,7 +53,7 @@ class Parts:
         open_org: The org of a connection; kept per connection by who gives it.
         open_mailbox: The mailbox of a connection; None where it has none.
         password_from_policy: A password of Vault's password policy of that name. Raises KvUnavailable.
-        served: The pair that the mount serves of a role; None: none. Raises KvUnavailable.
+        served: The pair that the mount serves of a role, and its version; None: none. Raises KvUnavailable.
         push: Hands a committed credential to the plugin. Raises PushFailed.
         changed: Told when a rotation begins or ends; never raises, never blocks. Its number, for `announced`.
         announced: Returns once whoever asks the plugin is told of it, or after a while; never raises.
@@ -79,7 +79,7 @@ class Parts:
     kv_mount: str = "salesforce"
     counted: Callable[[str, str], None] = lambda _what, _how: None
     kept_for: timedelta = KEPT_FOR
-    served: Callable[[str], Secret | None] = lambda _role: None
+    served: Callable[[str], tuple[Secret, int] | None] = lambda _role: None
 
     def moment(self, hold_seconds: int = 0) -> Now:
         """What a write to an entry knows of its moment, now."""

@@ -128,9 +128,9 @@ class Stage:
     def _announced(self, number: int) -> None:
         self.announced.append(number)
 
-    def _served(self, role: str) -> Secret | None:
+    def _served(self, role: str) -> tuple[Secret, int] | None:
         copy = self.pushed.get(role)
-        return Secret(copy.password, copy.security_token or None) if copy else None
+        return (Secret(copy.password, copy.security_token or None), copy.version) if copy else None
 
     def _push(self, role: str, credential: Any) -> None:
         if self.plugin_away:
