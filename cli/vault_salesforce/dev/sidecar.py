@@ -35,6 +35,7 @@ class Sidecar:
         self._host = host
         self._directory, self._environment = directory, environment
         self._ready_file = directory / "ready.json"
+        self.secret_id_file = directory / "secret-id"
         self._settings: dict[str, str] = {}
         self.instance = numbered("dev", number)
         self.part = Part(numbered("sidecar", number), self._program, directory, tell)
@@ -51,9 +52,8 @@ class Sidecar:
         Raises:
             PartFailed: It did not come up.
         """
-        secret_id_file = self._directory / "secret-id"
-        secret_id_file.touch(mode=0o600)
-        secret_id_file.write_text(login.secret_id)
+        self.secret_id_file.touch(mode=0o600)
+        self.secret_id_file.write_text(login.secret_id)
         self._settings = {
             "VAULT_ADDR": ",".join(vault_addresses),
             "MOUNT": mounts.engine,
@@ -61,7 +61,7 @@ class Sidecar:
             "ENGINE_KV_MOUNT": mounts.engine_kv,
             "INSTANCE": self.instance,
             "ROLE_ID": login.role_id,
-            "SECRET_ID_FILE": str(secret_id_file),
+            "SECRET_ID_FILE": str(self.secret_id_file),
             "MAILBOX_ROOT": str(mailbox_root),
             "READY_FILE": str(self._ready_file),
         }
@@ -69,18 +69,24 @@ class Sidecar:
             self._settings["VAULT_CA_CERT"] = str(self._host.certified.authority)
         on_free_ports(1, self._start_on)
 
-    def restart(self, vault_addresses: Sequence[str] | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def restart(
+        self,
+        vault_addresses: Sequence[str] | None = None,
+        settings: Mapping[str, str] | None = None,
+        ready: Callable[[], bool] | None = None,
+    ) -> None:
         """Start again as before, after `stop`.
 
         Args:
             vault_addresses: That it knows from now on.
             settings: Others that it has from now on, by their names without the prefix.
+            ready: What counts as up, in place of a heartbeat that was answered.
         """
         self.set(settings or {})
         if vault_addresses:
             self._settings["VAULT_ADDR"] = ",".join(vault_addresses)
         self._ready_file.unlink(missing_ok=True)
-        self.part.start(self._ready_file.exists)
+        self.part.start(ready or self._ready_file.exists)
 
     def set(self, settings: Mapping[str, str]) -> None:
         """Have these settings from the next start on, by their names without the prefix; an empty one is not set."""

@@ -23,15 +23,18 @@ def publish(
     if found is None or not found.is_of(account.username, secret):
         try:
             version = credentials.publish(account, entry, secret, base, now)
-            while version <= entry.published_version:
-                version = credentials.publish(account, entry, secret, version, now)
+            version = _counted_up(credentials, account, entry, version, secret, now=now)
             return _published(entry.rotation_id, version, now)
         except Conflict:
             found = credentials.read(account.name)
     if not found.is_of(account.username, secret):
         return Outcome(Event.REFUSED)
-    if found.version < entry.published_version:  # cut off while it counted up
-        return publish(credentials, account, entry, found.version, secret, now=now)
+    if found.version < entry.published_version:  # it was cut off while it counted up, or somebody filled KV anew
+        try:
+            version = _counted_up(credentials, account, entry, found.version, secret, now=now)
+        except Conflict:
+            return Outcome(Event.REFUSED)
+        return _published(entry.rotation_id, version, now)
     if found.version == entry.published_version:
         return Outcome(Event.DONE)  # that rotation's still: a version with another id would be another one
     rotated = found.last_rotation or now
@@ -39,6 +42,15 @@ def publish(
         return _published(found.rotation_id, found.version, rotated)
     credentials.label(account.name, entry.rotation_id, rotated)
     return _published(entry.rotation_id, found.version, rotated)
+
+
+def _counted_up(
+    credentials: Credentials, account: Account, entry: JournalEntry, version: int, secret: Secret, *, now: datetime
+) -> int:
+    """Write the pair above `version` until its number is above every published one. Raises: Conflict, KvUnavailable."""
+    while version <= entry.published_version:
+        version = credentials.publish(account, entry, secret, version, now)
+    return version
 
 
 def _published(rotation_id: str, version: int, rotated: datetime) -> Outcome:

@@ -1,5 +1,7 @@
 """KV was restored alone: the mount's copies lead, and are the newest that Vault has."""
 
+from dataclasses import replace
+
 import pytest
 from fakes import CALLER, JOURNAL
 from stage import Stage
@@ -70,3 +72,13 @@ def test_where_the_mount_serves_nothing_there_is_nothing_to_prove():
     stage.pushed.clear()
     with pytest.raises(CallerError, match="serves nothing"):
         resync(rotations, try_="served")
+
+
+def test_a_role_that_was_made_anew_is_published_above_what_the_mount_serves():
+    """KV was lost altogether: the copy's password logs in, and is in KV already, at version 1."""
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.pushed["crm"] = replace(stage.pushed["crm"], version=4, rotation_id="before")
+    resync(rotations, try_="served")
+    assert stage.published["version"] == stage.pushed["crm"].version == 5
+    assert stage.is_live
