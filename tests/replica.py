@@ -76,9 +76,14 @@ class Replica:
         return self.probe("/health/ready")
 
     def probe(self, path: str) -> tuple[int, dict[str, Any]]:
-        """Ask one of its probes, with the certificate that is found there."""
+        """Ask one of its probes; 0 where it does not answer yet."""
+        status, content = self.get(path)
+        return status, json.loads(content) if content else {}
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """What it answers there, with the certificate that is found there; 0 where it does not answer yet."""
         if not self.url:
-            return 0, {}
+            return 0, b""
         parts = urlsplit(self.url)
         assert parts.hostname
         assert parts.port
@@ -88,9 +93,9 @@ class Replica:
             )
             with urllib3.PoolManager(ssl_context=context, retries=False, timeout=5) as pool:
                 answer = pool.request("GET", self.url + path)
-                return answer.status, answer.json()
+                return answer.status, answer.data
         except (OSError, urllib3.exceptions.HTTPError):
-            return 0, {}
+            return 0, b""
 
     def said(self) -> dict[str, Any]:
         """What `info` says of it; empty where it is not registered."""

@@ -97,7 +97,8 @@ class Engine:
         self.vault = Vault(pool, first, settings.vault_namespace, others=others)
         self.login = Login(self.vault, settings, self.clock, logged_in=self._logged_in)
         engine_kv = self.vault.kv(settings.engine_kv_mount)
-        self.connections = _store(engine_kv, "config", Config)
+        # A secret that was replaced, or whose connection was deleted, is in no earlier version either.
+        self.connections = _store(engine_kv, "config", Config, max_versions=1)
         self.roles = _store(engine_kv, "static-roles", StaticRole)
         self._mailboxes = Mailboxes(settings.mailbox_root, self.clock, self._mail_arrived)
         proxy = _proxy(settings)
@@ -347,7 +348,7 @@ def _proxy(settings: Settings) -> Proxy | None:
     return Proxy(origin_of(settings.salesforce_proxy), context, settings.salesforce_proxy_credentials)
 
 
-def _store(kv: Kv, prefix: str, record: type[Record]) -> Store[Record]:
+def _store(kv: Kv, prefix: str, record: type[Record], max_versions: int | None = None) -> Store[Record]:
     def dump(item: Record) -> Mapping[str, Any]:
         return {"schema": SCHEMA} | to_stored(item)
 
@@ -364,7 +365,7 @@ def _store(kv: Kv, prefix: str, record: type[Record]) -> Store[Record]:
             raise OperatorError(
                 f"a record below {prefix}/ cannot be read: this release leaves it alone",
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
-                remedy="mend it by hand, or write an earlier version of it again",
+                remedy="mend it by hand, or write it again",
             ) from exc
 
-    return Store(kv, prefix, dump=dump, load=load, members=frozenset(declared(record)))
+    return Store(kv, prefix, dump=dump, load=load, max_versions=max_versions, members=frozenset(declared(record)))

@@ -69,3 +69,25 @@ def test_an_exception_is_one_line(lines):
         structlog.get_logger("x").exception("failed")
     (line,) = lines()
     assert "ValueError: invalid literal" in line["exception"]
+
+
+def test_a_traceback_names_functions_and_lines_and_no_value_that_they_held(lines):
+    def holds(password, given):
+        body = {"password": password, "token": given}
+        try:
+            int(given)
+        except TypeError as exc:
+            raise RuntimeError("the answer could not be read") from exc
+        return body
+
+    password, given = "A-local-password-1", SecretStr("A-given-token-1")
+    try:
+        holds(password, given)
+    except RuntimeError:
+        structlog.get_logger("x").exception("failed")
+        logging.getLogger("gunicorn.error").exception("failed")
+    for line in lines():
+        assert "in holds" in line["exception"]
+        assert "TypeError" in line["exception"]
+        assert "A-local" not in json.dumps(line)
+        assert "A-given" not in json.dumps(line)

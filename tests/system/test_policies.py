@@ -253,6 +253,39 @@ def test_the_sidecar_needs_every_grant_that_its_policy_holds(stack, product):
     assert {path for path, _ in idle} <= {"auth/token/lookup-self", "auth/token/renew-self"}, idle
 
 
+def test_a_stolen_sidecar_token_opens_nothing_else_of_the_server(stack, product, holders):
+    """Not the plugin that runs, no policy, no token, no mount, no audit device, no other secret, no snapshot."""
+    thief = holders["sidecar"]
+    other = f"other-{secrets.token_hex(4)}"
+    product.vault.ask("POST", f"v1/sys/mounts/{other}", {"type": "kv", "options": {"version": "2"}})
+    try:
+        asked_for = {
+            "POST": (
+                f"{other}/data/x", "auth/token/create", "auth/token/create-orphan", "auth/token/renew",
+                "auth/token/revoke-accessor", "sys/policies/acl/mine", "sys/mounts/mine", "sys/auth/mine",
+                "sys/audit/mine", "sys/plugins/catalog/secret/mine", "sys/plugins/reload/backend",
+                "sys/mounts/sf/tune", "sys/seal",
+                "sys/step-down", "sys/remount", "sys/wrapping/wrap", "sys/leases/revoke", "sys/policies/password/mine",
+                f"auth/approle/role/{POLICY}/secret-id", f"auth/approle/role/{POLICY}", "identity/entity",
+                "salesforce/config", f"{ENGINE_KV}/config", "salesforce/undelete/creds/x",
+            ),
+            "GET": (
+                f"{other}/data/x", "sys/mounts", "sys/policies/acl/root", "sys/audit", "sys/storage/raft/snapshot",
+                "sys/plugins/catalog/secret", f"auth/approle/role/{POLICY}/role-id", "sys/raw/sys/token", "sys/auth",
+                "cubbyhole/x",
+            ),
+            "LIST": (f"{other}/metadata", "auth/token/accessors", "sys/leases/lookup/sf/creds", "identity/entity/id"),
+            "DELETE": ("sys/mounts/sf", "sys/mounts/salesforce", "sys/audit/dev", "salesforce/metadata/creds/x"),
+        }  # fmt: skip
+        for method, paths in asked_for.items():
+            for path in paths:
+                answer = thief.send(method, f"v1/{path}", {} if method == "POST" else None)
+                assert answer.status == 403, (method, path, answer.status, answer.body)
+        assert product.vault.ask("GET", "v1/sys/mounts").data.keys() >= {"sf/", "salesforce/", f"{other}/"}
+    finally:
+        product.vault.ask("DELETE", f"v1/sys/mounts/{other}")
+
+
 @pytest.mark.parametrize("path", ["sf/sidecar/+", "sf/published/+"])
 def test_without_sudo_a_sidecar_is_none(stack, product, path):
     text = policy("sidecar")

@@ -4,6 +4,7 @@ import json
 import secrets
 import socket
 import threading
+import traceback
 
 import pytest
 
@@ -184,6 +185,26 @@ def test_a_server_that_is_not_there_is_told_without_a_trace_of_the_token(pool):
         with pytest.raises(KvUnavailable, match="gave no answer") as caught:
             vault.kv("kv").read("a")
     assert "hvs.secret" not in repr(caught.value) + repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
+def test_what_was_sent_is_in_no_error_nor_in_what_caused_it(pool, status):
+    address, seen = _one_answer(f"HTTP/1.1 {status} x\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+    vault, data = Vault(pool, address), {"password": "A-written-password-1"}
+    vault.use(SecretStr("hvs.secret"))
+    with pytest.raises((KvUnavailable, VaultRefused)) as caught:
+        vault.kv("kv").write("a", data, 0)
+    told = "".join(traceback.format_exception(caught.value)) + _chain(caught.value)
+    assert b"hvs.secret" in seen[0]
+    assert "hvs.secret" not in told
+    assert data["password"] not in told
+
+
+def _chain(error):
+    """All that an exception and its causes hold."""
+    return (
+        "" if error is None else repr(error) + repr(vars(error)) + _chain(error.__cause__) + _chain(error.__context__)
+    )
 
 
 def _one_answer(text):
