@@ -13,6 +13,7 @@ from vault_plugin_sdk.logical.errors import CallerError, EngineError, OperatorEr
 from vault_plugin_sdk.logical.request import Operation, Request
 from vault_plugin_sdk.logical.response import Response
 from vault_salesforce_contract.forwarding import (
+    CLOCK_SKEW,
     LIFETIME_SECONDS,
     MAX_PATH_BYTES,
     METHODS,
@@ -28,7 +29,7 @@ from vault_salesforce_plugin.http import Answer, Busy, Http, Lost, Target, Unrea
 from vault_salesforce_plugin.sidecars import Sidecar, Sidecars
 from vault_salesforce_plugin.signing import Signer
 
-_DECLINES = (NOT_UP, STOPPING)
+_DECLINES = (NOT_UP, STOPPING, CLOCK_SKEW)
 # What logs in or rotates may take as long as its `wait` allows.
 _PATIENT_PATHS = ("config/", "resync/", "rotate/", "rotate-root/", "security-token/", "static-roles/", "unlock/")
 _SECOND_RUN = "this plugin was just started, and the one before may have sent it already"
@@ -36,7 +37,7 @@ _PATIENT_READS = ("preflight/", "preflight-config/")
 
 
 class _Declined(Exception):  # noqa: N818 - what happened, as a fact
-    """The sidecar comes up or goes down, and has done nothing.
+    """The sidecar comes up or goes down, or its clock is wrong, and it has done nothing.
 
     Args:
         answer: What it said.

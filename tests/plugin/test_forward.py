@@ -165,8 +165,8 @@ async def test_a_sidecar_whose_name_is_resolved_slowly_leaves_time_for_the_next(
     may_end.set()
 
 
-@pytest.mark.parametrize("code", ["not_up", "stopping"])
-async def test_a_sidecar_that_comes_up_or_goes_down_has_done_nothing_so_the_next_is_tried(plugin, stand_in, code):
+@pytest.mark.parametrize("code", ["not_up", "stopping", "clock_skew"])
+async def test_a_sidecar_that_declines_has_done_nothing_so_the_next_is_tried(plugin, stand_in, code):
     starting, other = stand_in("one"), stand_in("two")
     said = {"errors": ["this sidecar is not up: starting"], "code": code, "retry_after_seconds": 5}
     starting.reply = lambda claims, body: (503, said)

@@ -9,7 +9,7 @@ import jwt
 
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 from vault_plugin_sdk.logical.request import Request
-from vault_salesforce_contract.forwarding import ALGORITHM, METHODS, UNKNOWN_KEY, Claims, body_digest
+from vault_salesforce_contract.forwarding import ALGORITHM, CLOCK_SKEW, METHODS, UNKNOWN_KEY, Claims, body_digest
 from vault_salesforce_sidecar.vault.register import Registrar, Trust
 
 LEEWAY_SECONDS = 15  # how far the clocks of a Vault node and a sidecar may be apart
@@ -72,7 +72,7 @@ class SignedDoor:
             raise OperatorError(
                 "the signature's time is over, or has not yet come",
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
-                code="clock_skew",
+                code=CLOCK_SKEW,
                 remedy="set the clocks of the Vault nodes and of the sidecar by the same time server",
             ) from exc
         except _UnknownKey as exc:
