@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from faults.harness.checks import LOCKOUT, LOST, OTHER, UNPROVEN, Seen, broken
 
-COUNTERS = ("logins", "lockouts", "stale_lockouts", "password_changes")
+COUNTERS = ("logins", "failed_logins", "lockouts", "stale_lockouts", "password_changes")
 CREDENTIAL = {"username": "u", "password": "p", "security_token": "", "version": 2, "last_vault_rotation": "t"}
 KEPT = Seen(
     state="ok",
@@ -63,6 +63,7 @@ def test_what_keeps_every_promise_passes(seen):
         (counted(lockouts=1), LOCKOUT),
         (replace(KEPT, unproven=(2,)), UNPROVEN),
         (counted(logins=4), OTHER),
+        (replace(counted(failed_logins=4), goes=9), OTHER),
         (replace(KEPT, history=("r0",)), OTHER),
         (replace(KEPT, done=(3,)), OTHER),
         (replace(KEPT, served=CREDENTIAL | {"password": "q"}), OTHER),

@@ -22,7 +22,7 @@ class Seen:
         unproven: KV versions, new in this round, that never logged in.
         before, after: What the org counted for the user.
         copies: Calls of `login` and `change` that the network doubled.
-        goes: How often somebody began or began anew: rotations, and steps that an operator took.
+        goes: How often somebody began or began anew: rotations, mailed tokens, and steps that an operator took.
         acknowledged: Rotation ids that answers told.
         done: KV versions that answers promised.
         history: Rotation ids that the history tells.
@@ -95,6 +95,9 @@ def _unproven(seen: Seen) -> Broken | None:
 
 def _logins(seen: Seen) -> Broken | None:
     ours, most = _more(seen, "logins") - seen.copies, MOST_LOGINS * seen.goes
+    refused = _more(seen, "failed_logins")
+    if refused > MOST_LOGINS:
+        return Broken(OTHER, f"at most {MOST_LOGINS} refused logins", f"{refused}")
     return Broken(OTHER, f"at most {most} logins", f"{ours}") if ours > most else None
 
 
