@@ -26,8 +26,8 @@ METHODS = {
     Operation.DELETE: "DELETE",
 }
 UNKNOWN_KEY = "unknown_key"  # code of the 401 that says: nothing was done, register me first
-# Codes of the 503 that says: nothing was done, for this sidecar comes up or goes down, or its clock is wrong; another may
-# be asked.
+# Codes of the 503 that says: nothing was done, for this sidecar comes up or goes down, or its clock is wrong; another
+# may be asked.
 NOT_UP, STOPPING, CLOCK_SKEW = "not_up", "stopping", "clock_skew"
 
 

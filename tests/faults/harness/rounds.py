@@ -113,9 +113,9 @@ class Rounds:
         vault = self._stage.vault
         with contextlib.suppress(OSError):
             lease = vault.send("GET", f"v1/sf/creds/{role.name}").body.get("lease_id")
-            if lease and vault.send("PUT", "v1/sys/leases/revoke", {"lease_id": lease, "sync": True}).status < 300:
-                noted.ends = True
-                noted.goes += _goes(role)
+            if lease:
+                noted.goes += _goes(role)  # also where nobody hears that it ended
+                noted.ends = vault.send("PUT", "v1/sys/leases/revoke", {"lease_id": lease, "sync": True}).status < 300
 
     def _act(self, fault: WorldFault, moment: Moment) -> None:
         """Something happens to everything, at its moment, and is over after its time."""
