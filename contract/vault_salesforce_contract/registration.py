@@ -140,7 +140,7 @@ class RegistrationAnswer:
     def from_data(cls, data: Mapping[str, Any]) -> "RegistrationAnswer":
         """Read the JSON form; unknown members are left out.
 
-        Raises: KeyError, TypeError, ValueError, AttributeError where it is not of this shape.
+        Raises: KeyError, TypeError, ValueError, AttributeError, OverflowError where it is not of this shape.
         """
         differing = data["differing"]
         return cls(

@@ -57,6 +57,13 @@ def parse(text: str) -> Query:
     Raises:
         FaultError: MALFORMED_QUERY, with what was expected.
     """
+    try:
+        return _parsed(text)
+    except ValueError as error:  # a number or a time that cannot be
+        raise FaultError("MALFORMED_QUERY", "a number or a time is out of bounds") from error
+
+
+def _parsed(text: str) -> Query:
     reader = _Reader(_tokens(text))
     reader.expect("SELECT")
     fields = [reader.word()]

@@ -42,6 +42,14 @@ class Kind(Enum):
     TIME = "time"
 
 
+def finite(text: str) -> float:
+    """A number of a JSON text, for `json.loads`, which would take `NaN` and `1e999` for numbers. Raises: ValueError."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("is no number that JSON can hold")
+    return number
+
+
 def coerce(kind: Kind, value: Any) -> Any:
     """The value of `kind` that `value` stands for.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from vault_plugin_sdk.framework.coerce import finite
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_plugin_sdk.logical.errors import CallerError, EngineError, ForwardToActive
 from vault_plugin_sdk.logical.request import Caller, Lease, Operation, Request
@@ -145,7 +146,7 @@ def _data(text: str, max_bytes: int) -> dict[str, Any]:
     if len(text.encode()) > max_bytes:
         raise CallerError(f"the request is larger than {max_bytes} bytes")
     try:
-        data = json.loads(text or "null")
+        data = json.loads(text or "null", parse_float=finite, parse_constant=finite)
     except (ValueError, RecursionError) as exc:
         raise CallerError("the request is no JSON object") from exc
     if data is not None and not isinstance(data, dict):

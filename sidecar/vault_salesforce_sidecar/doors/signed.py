@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 
+from vault_plugin_sdk.framework.coerce import finite
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 from vault_plugin_sdk.logical.request import Request
 from vault_salesforce_contract.forwarding import ALGORITHM, CLOCK_SKEW, METHODS, UNKNOWN_KEY, Claims, body_digest
@@ -78,7 +79,7 @@ class SignedDoor:
         except _UnknownKey as exc:
             self._registrar.refresh(REFRESH_SECONDS)
             raise _not_let_in("this key is not known here", code=UNKNOWN_KEY) from exc
-        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, AttributeError) as exc:
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
             raise _not_let_in("the signature cannot be read, or is not for this sidecar") from exc
 
     def _payload(self, token: str, trust: Trust | None) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _fields(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        fields = json.loads(body)
+        fields = json.loads(body, parse_float=finite, parse_constant=finite)
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):

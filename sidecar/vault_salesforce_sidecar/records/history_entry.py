@@ -57,11 +57,14 @@ def dump(entries: Sequence[HistoryEntry]) -> dict[str, Any]:
 def load(data: Mapping[str, Any]) -> tuple[HistoryEntry, ...]:
     """The record that `dump` wrote, or an earlier release's, whose rows are objects.
 
-    Raises: NewerSchema; ValueError on a bad value.
+    Raises: NewerSchema; ValueError where it cannot be read.
     """
     check_schema(data, SCHEMA)
-    rows = (json.loads(row) if isinstance(row, str) else row for row in data.get("rotations") or ())
-    return tuple(from_stored(HistoryEntry, row) for row in rows)
+    try:
+        rows = (json.loads(row) if isinstance(row, str) else row for row in data.get("rotations") or ())
+        return tuple(from_stored(HistoryEntry, row) for row in rows)
+    except (TypeError, AttributeError, RecursionError) as fault:
+        raise ValueError("the history is not of the shape that this release writes") from fault
 
 
 def remembered(entries: Sequence[HistoryEntry], entry: HistoryEntry) -> tuple[HistoryEntry, ...]:

@@ -287,7 +287,7 @@ def _key(pem: str) -> Ed25519PublicKey:
 def _understood(data: Mapping[str, Any]) -> RegistrationAnswer:
     try:
         answer = RegistrationAnswer.from_data(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         raise NotUnderstood("what answers at the mount is not this engine's plugin") from exc
     if answer.contract < OLDEST_CONTRACT:
         raise NotUnderstood(

@@ -34,7 +34,7 @@ def test_no_data_is_an_empty_object(text):
     assert convert.request_from_pb(pb.Request(data=text), Operation.UPDATE, MEBIBYTE).data == {}
 
 
-@pytest.mark.parametrize("text", ["[]", "5", "{", '"text"', "[" * 200_000, "1" * 6_000])
+@pytest.mark.parametrize("text", ["[]", "5", "{", '{"a":NaN}', '{"a":[-1e999]}', '"text"', "[" * 200_000, "1" * 6_000])
 def test_anything_else_than_an_object_is_the_callers_mistake(text):
     with pytest.raises(CallerError, match="no JSON object"):
         convert.request_from_pb(pb.Request(data=text), Operation.UPDATE, MEBIBYTE)

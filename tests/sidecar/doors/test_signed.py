@@ -151,7 +151,7 @@ def test_no_claim_can_be_altered_without_the_key(door, plugin, claim, value):
     assert (status, code) in ((401, "not_signed"), (401, "unknown_key"))
 
 
-@pytest.mark.parametrize("body", [[], "text", 7])
+@pytest.mark.parametrize("body", [[], "text", 7, {"wait": float("nan")}, {"wait": float("inf")}])
 def test_a_body_is_an_object(door, plugin, body):
     assert refused(door, *plugin.signed("update", "rotate/crm", body)) == (400, None)
 

@@ -313,7 +313,7 @@ VALUES += [
 PIECES = st.sampled_from([*LINES, *VALUES, NAME, TOKEN, "\n", "\n\n", "\r", "\n ", "<p>", "<!--", "&#x110000;"])
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(PIECES | st.text(max_size=3), max_size=25).map("".join), st.sampled_from(["utf-8", "utf-16", "cp037"]))
 def test_whatever_a_mail_is_it_brings_one_whole_token_or_none(text, coding):
     raw = text.encode(coding, "replace")
@@ -322,7 +322,7 @@ def test_whatever_a_mail_is_it_brings_one_whole_token_or_none(text, coding):
         assert TOKEN not in reading.refusal
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(LANGUAGES),
     st.sampled_from(["both", "plain", "html"]),
