@@ -258,7 +258,7 @@ class Holds:
             known = self._known.get(name)
             if stored is None:
                 self._known.pop(name, None)
-            elif known is None or not 0 < stored.version < known.version:
+            elif known is None or not 0 < stored.version < known.version or _is_later(stored.record, known.record):
                 self._known[name] = stored
         self._notice(name)
         return stored
@@ -298,6 +298,11 @@ def turn(role: str, fleet: int) -> float:
 def is_stoppable(entry: Entry) -> bool:
     """Whether a rotation is one that a hold keeps from going on: nothing was sent for it, and it mends nothing."""
     return entry.fate is Fate.UNSENT and entry.given is None and not entry.mends
+
+
+def _is_later(found: Hold, known: Hold) -> bool:
+    """Whether a hold with a lower number is a newer one all the same: KV went back since."""
+    return found.since is not None and (known.since is None or found.since > known.since)
 
 
 def _is_worse(made: Hold, known: Hold) -> bool:

@@ -49,22 +49,26 @@ class RecallingJournal(Journal):
         self._clock, self._holds, self._kept_for = clock, holds, kept_for
         self._lock = threading.Lock()
         self._newest: dict[str, Stored[JournalEntry]] = {}
+        self._owed: Hold | None = None  # the brake that is still to be pulled: until then, no entry is read
 
     def get(self, username: str) -> Stored[JournalEntry] | None:
         """See `Journal.get`; where it went back, the entry that was remembered, and everything is held."""
         for _ in range(_TRIES):
+            self._pull()
             stored = self._look(username)
             newest = self._known(username)
             if newest is None or not _is_behind(stored, newest):
                 if stored is not None:
                     self._know(stored)
                 return stored
-            self._holds.pull(ALL, restored(f"the journal entry of {username} is older than the one that was written"))
             try:
+                # That it fits is the proof: a node that lags behind would be contradicted by the active one.
                 self.put(username, self._recalled(stored, newest), stored.version if stored else None)
             except Conflict:
                 continue  # another sidecar remembers it too
             log.warning("a journal entry went back, and was written again", account=username, role=newest.record.role)
+            with self._lock:
+                self._owed = restored(f"the journal entry of {username} was older than the one that was written")
         raise KvUnavailable(f"the journal entry of {username} changes while it is read")
 
     def put(self, username: str, entry: JournalEntry, version: int | None) -> Stored[JournalEntry]:
@@ -72,6 +76,19 @@ class RecallingJournal(Journal):
         stored = super().put(username, entry, version)
         self._know(stored)
         return stored
+
+    def _pull(self) -> None:
+        """Pull the brake, if that is owed. Raises: KvUnavailable, it still is."""
+        with self._lock:
+            owed = self._owed
+        if owed is None:
+            return
+        try:
+            self._holds.pull(ALL, owed)
+        except Conflict as exc:
+            raise KvUnavailable("the hold on everything is written by others again and again") from exc
+        with self._lock:
+            self._owed = None
 
     def _look(self, username: str) -> Stored[JournalEntry] | None:
         """The entry; what is older than what is known is read again, for a standby may lag behind."""

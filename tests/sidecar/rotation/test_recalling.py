@@ -12,6 +12,7 @@ from vault_salesforce_sidecar.records.hold import RESTORED, START_HELD
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
 from vault_salesforce_sidecar.rotation.holds import ALL
 from vault_salesforce_sidecar.rotation.recalling import LOOK_FIRST
+from vault_salesforce_sidecar.store import KvUnavailable
 
 
 def snapshot(*mounts):
@@ -180,3 +181,42 @@ def test_a_sidecar_that_remembers_how_often_the_journal_was_written_starts_held_
     fresh.start(written=written)
     assert fresh.holds.get(ALL).cause == RESTORED
     assert fresh.status("crm").state == "held"
+
+
+def test_a_sidecar_that_knows_of_earlier_holds_hears_of_the_one_that_is_written_after_the_restore():
+    stage = Stage()
+    one = stage.enrolled()
+    two = stage.sidecar("two")
+    restore = snapshot(stage.engine_kv, stage.creds_kv)
+    for _ in range(3):
+        one.holds.write(ALL, CALLER, "maintenance", None, keep_end=False)
+        one.holds.release(ALL, CALLER)
+    sweep(stage, two)
+    one.rotate("crm", CALLER)
+    restore()
+    sweep(stage, one)
+    sweep(stage, two)
+    assert [rotations.holds.stopping().hold.cause for rotations in (one, two)] == [RESTORED, RESTORED]
+
+
+def test_a_brake_that_could_not_be_pulled_is_pulled_before_anything_else_is_read():
+    stage = Stage()
+    rotations = stage.enrolled()
+    restore = snapshot(stage.engine_kv, stage.creds_kv)
+    rotations.rotate("crm", CALLER)
+    restore()
+    write, lost = stage.engine_kv.write, []
+
+    def refuse(path, data, cas):
+        if path.startswith("hold/") and not lost:
+            lost.append(path)
+            raise KvUnavailable("no answer")
+        return write(path, data, cas)
+
+    stage.engine_kv.write = refuse
+    with pytest.raises(KvUnavailable):
+        rotations.rotate("crm", CALLER)
+    assert rotations.holds.stopping() is None
+    with pytest.raises(TransientError, match="KV shows version 1"):
+        rotations.rotate("crm", CALLER)
+    assert rotations.holds.stopping().hold.cause == RESTORED
