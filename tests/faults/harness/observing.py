@@ -12,6 +12,7 @@ from faults.harness.stage import Role, Stage
 from vault_salesforce.dev.waiting import until
 
 REST_SECONDS: Final = 150.0
+MOST_LOOKS: Final = 5
 SOON_SECONDS: Final = 75.0  # chores that could not be done are left alone for up to a minute
 WAITING_FOR_PEOPLE: Final = ("stuck", "awaiting_token")
 BUSY: Final = ("rotating",)
@@ -85,26 +86,33 @@ class Observer:
             return left
         return []
 
-    def see(self, role: Role, noted: Noted, after: Mapping[str, int], copies: int) -> Seen:
-        """Everything about one role; waits for what is owed to the history and to the plugin."""
+    def see(self, role: Role, noted: Noted, counted: Mapping[str, int], copies: int) -> Seen:
+        """Everything about one role, at one moment of rest; waits for what is owed to the history and to the plugin."""
         if not noted.human:
             self._until_live(role)
+        for _ in range(MOST_LOOKS):
+            before = self._rests(role)
+            seen = self._look(role, noted, counted, copies)
+            # A queued rotation may have begun meanwhile, or a mail may have come.
+            if before == self._status(role):
+                break
+        return seen
+
+    def _look(self, role: Role, noted: Noted, counted: Mapping[str, int], copies: int) -> Seen:
         held = self._kv(role)
-        newest = int(held.get("version") or 0)
-        unproven = self._unproven(role, newest)
+        role.unproven |= set(self._unproven(role, int(held.get("version") or 0)))
         password, token = self._is_live(role, held)
         served, history = self._until_told(role, held, noted)
         status = self._status(role)
-        kept_live = not (password and token) and self._kept_live(role)
         return Seen(
             state=str(status["state"]),
             next_step=str(status["next_step"]),
             live_password=password,
             live_token=token,
-            kept_live=kept_live,
-            unproven=unproven,
+            kept_live=not (password and token) and self._kept_live(role),
+            unproven=sorted(role.unproven),
             before=noted.before,
-            after=after,
+            after=counted,
             copies=copies,
             goes=noted.goes,
             acknowledged=noted.acknowledged,
@@ -115,6 +123,13 @@ class Observer:
             refused=() if noted.answered or noted.ends else tuple(noted.refused),
             human=noted.human,
         )
+
+    def _rests(self, role: Role) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            status = self._status(role)
+            return None if status["state"] in BUSY else status
+
+        return dict(until(look, f"rest of {role.name}", REST_SECONDS))
 
     def _until_live(self, role: Role) -> None:
         """A mail that is on its way becomes a version by itself."""

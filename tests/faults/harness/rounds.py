@@ -49,6 +49,7 @@ class Rounds:
         versions = {name: int(seen.get("version") or 0) for name, seen in self._observer.states().items()}
         self._noted = {role.name: Noted(counted[role.name], versions.get(role.name, 0)) for role in roles.values()}
         for role in roles.values():
+            role.unproven.clear()
             if role.queued:
                 self._noted[role.name].acknowledged.append(role.queued)
                 self._noted[role.name].goes += _goes(role)
@@ -110,12 +111,16 @@ class Rounds:
             noted.answered = True
 
     def _end_a_lease(self, role: Role, noted: Noted) -> None:
-        vault = self._stage.vault
+        """Borrow the credential and give it back: it is due, unless an earlier borrower never did."""
+        vault, alone = self._stage.vault, role.loose_at != noted.version
+        role.loose_at = noted.version
         with contextlib.suppress(OSError):
             lease = vault.send("GET", f"v1/sf/creds/{role.name}").body.get("lease_id")
             if lease:
                 noted.goes += _goes(role)  # also where nobody hears that it ended
-                noted.ends = vault.send("PUT", "v1/sys/leases/revoke", {"lease_id": lease, "sync": True}).status < 300
+                if vault.send("PUT", "v1/sys/leases/revoke", {"lease_id": lease, "sync": True}).status < 300:
+                    noted.ends = alone
+                    role.loose_at = -1 if alone else role.loose_at
 
     def _act(self, fault: WorldFault, moment: Moment) -> None:
         """Something happens to everything, at its moment, and is over after its time."""
