@@ -94,8 +94,10 @@ def life():
         to_org = opened.enter_context(Tap(stack.orgsim.url))
         hook = Hook()
         opened.callback(hook.close)
-        stack.sidecar.stop()
-        stack.sidecar.restart([to_vault.url])
+        # It knows itself for no copy of another Vault once it has met this one at both addresses.
+        for addresses in ([stack.vault.address, to_vault.url], [to_vault.url]):
+            stack.sidecar.stop()
+            stack.sidecar.restart(addresses)
         life = Life(stack, to_vault, to_org, hook)
         opened.callback(life.product.close)
         by_mail(life)
@@ -315,6 +317,23 @@ def test_a_secret_that_was_replaced_or_whose_connection_is_gone_is_in_no_earlier
     assert [data["client_secret"] for data in held()] == [second]
     life.tell("DELETE", "config/brief")
     assert held() == [{"deleted": True}]
+
+
+def test_of_the_sidecars_records_the_journal_and_the_connections_alone_hold_secrets(life):
+    def records(folder=""):
+        for key in life.vault.ask("LIST", f"v1/salesforce-engine/metadata/{folder}").data["keys"]:
+            if key.endswith("/"):
+                yield from records(folder + key)
+            else:
+                name = folder + key.replace("%", "%25")
+                data = life.vault.send("GET", f"v1/salesforce-engine/data/{name}").data["data"]
+                yield name, str(data).encode()
+
+    known = dict(records())
+    folders = {name.partition("/")[0] for name in known}
+    assert folders >= {"journal", "config", "static-roles", "history", "claims", "index"}
+    found = {name.partition("/")[0] for name in life.needles().found(known.items())}
+    assert found == {"journal", "config"}
 
 
 def test_the_servers_storage_holds_secrets_where_they_belong_and_nowhere_else(life):
