@@ -44,9 +44,10 @@ def read_invitation(environ: Mapping[str, str]) -> Invitation:
         raise HandshakeError("this program is a Vault plugin: register it with a server, which then runs it")
     offered = environ.get("PLUGIN_PROTOCOL_VERSIONS", "").split(",")
     if str(APP_PROTOCOL) not in offered:
+        shown = "".join(filter(str.isprintable, ",".join(offered)))[:40]  # it may be anything, and goes to a log
         # The server falls back to 3 and 4 after any failure of 5: serving those would hide the first failure.
         raise HandshakeError(
-            f"the server offers plugin protocol {','.join(offered) or 'none'}, this plugin speaks {APP_PROTOCOL} only; "
+            f"the server offers plugin protocol {shown or 'none'}, this plugin speaks {APP_PROTOCOL} only; "
             "if an attempt with 5 came before this one, its error is the one to mend"
         )
     certificate = environ.get("PLUGIN_CLIENT_CERT", "")
