@@ -53,23 +53,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plans = iter((stint(seed, given.stint, roles=given.roles, rounds=given.rounds, only=only),))
     else:
         plans = stints(seed, roles=given.roles, rounds=given.rounds, only=only)
-    with leaving_on_signals(meant=False):
-        for plan in plans:
-            if plan.shape.name in cannot:
-                continue
-            try:
-                carry_out(
-                    plan, tally, replay(plan.number), _say, most=0 if given.stint is not None else given.rotations
-                )
-            except Exception as exc:  # noqa: BLE001 - a stint that broke off is a failure, and the run goes on
-                tally.broken["other"] += 1
-                tally.failures.append(f"stint {plan.number} broke off: {exc}. Replay: {replay(plan.number)}")
-                _say(f"  stint {plan.number} broke off: {exc}\n{traceback.format_exc()}")
-                if tally.rounds == 0:
+    try:
+        with leaving_on_signals(meant=False):
+            for plan in plans:
+                if plan.shape.name in cannot:
+                    continue
+                try:
+                    carry_out(
+                        plan, tally, replay(plan.number), _say, most=0 if given.stint is not None else given.rotations
+                    )
+                except Exception as exc:  # noqa: BLE001 - a stint that broke off is a failure, and the run goes on
+                    tally.broken["other"] += 1
+                    tally.failures.append(f"stint {plan.number} broke off: {exc}. Replay: {replay(plan.number)}")
+                    _say(f"  stint {plan.number} broke off: {exc}\n{traceback.format_exc()}")
+                    if tally.rounds == 0:
+                        break
+                if given.stint is None and (tally.rotations >= given.rotations or _out_of_time(given.minutes, began)):
                     break
-            if given.stint is None and (tally.rotations >= given.rotations or _out_of_time(given.minutes, began)):
-                break
-    _end(tally, given, (time.monotonic() - began) / 60)
+    finally:  # a run that is ended by hand says what it has seen, too
+        _end(tally, given, (time.monotonic() - began) / 60)
     return 0 if tally.kept else 1
 
 
