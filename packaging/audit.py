@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-LOCKS = ("setup.txt", "package.txt", "tools.txt", "older-openbao.txt")
+LOCKS = ("setup.txt", "package.txt", "tools.txt", "older-openbao.txt", "fuzz.txt")
 DATABASE = "https://api.osv.dev/v1/query"
 CLEAN, KNOWN, NOT_DONE = 0, 1, 3
 # A release with famous faults, of a package that we do not use: a database that knows nothing of it did not answer.
