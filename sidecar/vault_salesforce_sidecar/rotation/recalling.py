@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_FIRST: Final = "look with `vault-salesforce doctor --after-restore` before this hold is deleted"
 STARTED_HELD: Final = Hold(f"a sidecar was started with VAULT_SALESFORCE_START_HELD; {LOOK_FIRST}", cause=START_HELD)
-_LAG_SECONDS: Final = 0.25
-_LOOKS: Final = 8  # a standby that lags behind is a standby that lags for less than that
+LAG_SECONDS: Final = 0.25  # between two looks at what may lag behind
+LOOKS: Final = 8  # a standby that lags behind is a standby that lags for less than that
 _TRIES: Final = 4
 
 
@@ -93,11 +93,11 @@ class RecallingJournal(Journal):
     def _look(self, username: str) -> Stored[JournalEntry] | None:
         """The entry; what is older than what is known is read again, for a standby may lag behind."""
         stored = super().get(username)
-        for _ in range(_LOOKS):
+        for _ in range(LOOKS):
             newest = self._known(username)
             if newest is None or not _is_behind(stored, newest) or self._holds.stopping() is not None:
                 break
-            self._clock.wait(threading.Event(), _LAG_SECONDS)
+            self._clock.wait(threading.Event(), LAG_SECONDS)
             stored = super().get(username)
         return stored
 

@@ -4,6 +4,7 @@ Then the copy is the newest that Vault has: the entry is told so, nothing is tri
 the copy proven (`resync/<role> try=served`).
 """
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -18,8 +19,8 @@ from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.foreign import AHEAD
 from vault_salesforce_sidecar.rotation.holds import ALL
 from vault_salesforce_sidecar.rotation.machine import FREE, State
-from vault_salesforce_sidecar.rotation.recalling import restored
-from vault_salesforce_sidecar.store import Conflict, KvUnavailable
+from vault_salesforce_sidecar.rotation.recalling import LAG_SECONDS, LOOKS, restored
+from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
 
 log = structlog.get_logger(__name__)
 
@@ -45,16 +46,35 @@ class Served:
                 log.warning("a copy ahead of KV is left for later", role=role, reason=str(exc))
 
     def _look(self, role: str, copy: Held) -> None:
-        known = self._carrier.roster.publishers([role]).get(role)
-        stored = self._carrier.reread(known.username) if known is not None else None
-        if stored is None or stored.record.role != role or stored.record.published_version >= copy.version:
-            return  # another sidecar published it a moment ago
+        stored = self._behind(role, copy)
+        if stored is None:
+            return
         what = f"the mount serves version {copy.version} of {role}, and KV knows of {stored.record.published_version}"
         parts = self._carrier.parts
         parts.holds.pull(ALL, restored(what))
         after = _told(stored.record, copy, parts.clock.now(), parts.clock.now() + parts.kept_for)
         self._carrier.roster.note(self._carrier.journal.put(stored.record.username, after, stored.version))
         log.warning("the mount's copy is newer than KV", role=role, version=copy.version)
+
+    def _behind(self, role: str, copy: Held) -> Stored[JournalEntry] | None:
+        """The role's entry, where neither it nor KV's credential knows the copy; a standby's word is asked again.
+
+        A deleted role's last version is handed over before its entry tells of it, and another sidecar may have
+        published the copy a moment ago.
+        """
+        carrier = self._carrier
+        for left in reversed(range(LOOKS)):
+            known = carrier.roster.publishers([role]).get(role)
+            stored = carrier.reread(known.username) if known is not None else None
+            if stored is None or stored.record.role != role or stored.record.published_version >= copy.version:
+                return None
+            found = carrier.credentials.read(role)
+            if found.version > copy.version or (found.version, found.rotation_id) == (copy.version, copy.rotation_id):
+                return None
+            if not left or carrier.parts.holds.stopping() is not None:
+                break
+            carrier.parts.clock.wait(threading.Event(), LAG_SECONDS)
+        return stored
 
 
 def _told(record: JournalEntry, copy: Held, now: datetime, kept_until: datetime) -> JournalEntry:

@@ -56,6 +56,38 @@ def test_a_copy_that_another_sidecar_handed_over_a_moment_ago_does_not_lead():
     assert two.held() == copies(stage)
 
 
+def test_the_last_version_of_a_role_that_is_just_being_deleted_does_not_lead():
+    """It is handed to the mount before the entry tells of it, and a heartbeat may come in between."""
+    stage = Stage()
+    rotations = stage.enrolled()
+    written = stage.creds_kv.write("creds/crm", {}, 1)
+    stage.creds_kv.set_metadata("creds/crm", custom_metadata={"rotation_id": "last"})
+    rotations.copies_ahead({"crm": Held(written, "last")})
+    assert rotations.holds.get(ALL) is None
+    rotations.copies_ahead({"crm": Held(written, "another")})
+    assert rotations.holds.get(ALL).cause == RESTORED
+
+
+def test_a_credential_that_a_standby_shows_late_is_waited_for():
+    stage = Stage()
+    rotations = stage.enrolled()
+    read, late = stage.creds_kv.read, []
+
+    def lagging(path):
+        if len(late) < 3:
+            late.append(path)
+            return before
+        return read(path)
+
+    before = read("creds/crm")
+    written = stage.creds_kv.write("creds/crm", {}, 1)
+    stage.creds_kv.set_metadata("creds/crm", custom_metadata={"rotation_id": "last"})
+    stage.creds_kv.read = lagging
+    rotations.copies_ahead({"crm": Held(written, "last")})
+    assert len(late) == 3
+    assert rotations.holds.get(ALL) is None
+
+
 def test_a_role_in_hand_is_told_only_what_was_published():
     stage = Stage()
     rotations = stage.enrolled()
