@@ -18,6 +18,7 @@ KEPT = Seen(
     after=dict.fromkeys(COUNTERS, 0),
     copies=0,
     goes=1,
+    accidents=1,
     acknowledged=("r1",),
     done=(2,),
     history=("r1", "r0"),
@@ -42,6 +43,7 @@ def counted(**counters):
         replace(KEPT, live_password=False, human=True),  # nobody could see it yet
         counted(logins=3),
         replace(counted(logins=5), copies=2),
+        replace(counted(logins=4), accidents=2),
         counted(lockouts=1, stale_lockouts=1),
         replace(KEPT, acknowledged=(), history=()),
         replace(KEPT, refused=("503 vault_unavailable",)),
@@ -63,6 +65,7 @@ def test_what_keeps_every_promise_passes(seen):
         (counted(lockouts=1), LOCKOUT),
         (replace(KEPT, unproven=(2,)), UNPROVEN),
         (counted(logins=4), OTHER),
+        (replace(counted(logins=5), accidents=2), OTHER),
         (replace(counted(failed_logins=4), goes=9), OTHER),
         (replace(KEPT, history=("r0",)), OTHER),
         (replace(KEPT, done=(3,)), OTHER),

@@ -30,6 +30,7 @@ class Noted:
         refused: Statuses and codes of 5xx and 429 in our own words.
         answered: Some request got another answer, or none.
         goes: How often somebody began or began anew.
+        accidents: How much happens to it, and to everything.
         human: Somebody changed the password in Salesforce.
         ends: A lease ended, which must rotate.
     """
@@ -41,6 +42,7 @@ class Noted:
     refused: list[str] = field(default_factory=list)
     answered: bool = False
     goes: int = 0
+    accidents: int = 0
     human: bool = False
     ends: bool = False
 
@@ -115,6 +117,7 @@ class Observer:
             after=counted,
             copies=copies,
             goes=noted.goes,
+            accidents=noted.accidents,
             acknowledged=noted.acknowledged,
             done=noted.done,
             history=history,

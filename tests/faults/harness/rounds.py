@@ -48,6 +48,8 @@ class Rounds:
         counted = self._observer.counted()
         versions = {name: int(seen.get("version") or 0) for name, seen in self._observer.states().items()}
         self._noted = {role.name: Noted(counted[role.name], versions.get(role.name, 0)) for role in roles.values()}
+        for each in plan.roles:
+            self._noted[roles[each.number].name].accidents = len(plan.world) + len(each.faults)
         for role in roles.values():
             role.unproven.clear()
             if role.queued:
