@@ -15,7 +15,7 @@ RESYNC = Description(
         "security_token": Field(SECRET, "The user's security token; write-only.", default=None, check=secret_fault),
         "try": Field(
             TEXT,
-            "Instead of a password, one that the engine or the mount holds; set, reset: a new one, by an administrator.",
+            "Instead of a password, one that the engine or the mount holds; set, reset: a new one by an admin.",
             default=None,
             choices=("candidate", "current", "published", "served", "set", "reset"),
         ),
