@@ -30,7 +30,7 @@ LOCKED := -m pip install --quiet --no-cache-dir --no-deps --require-hashes
 OURS := -m pip install --quiet --no-cache-dir --no-deps --no-build-isolation
 export RUSTUP_HOME := $(CURDIR)/$(VENV)/rustup
 
-.PHONY: help setup demo dev test check fmt fuzz lock proto conformance faults faults-cluster bench-smoke bench-read bench-tick bench-rotation bench-load plugin-binary bundle audit release
+.PHONY: help setup demo dev test check fmt fuzz lock proto conformance faults faults-cluster restored bench-smoke bench-read bench-tick bench-rotation bench-load plugin-binary bundle audit release
 
 help: ## Show this text.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ faults: $(STAMP) ## Kill, cut, delay and fill up everything while rotations run,
 	@PYTHONPATH=tests $(BIN)/python -m faults.harness.run --rotations $(N) --report \
 	  $(if $(SEED),--seed '$(SEED)') $(if $(STINT),--stint $(STINT)) $(if $(ROLES),--roles $(ROLES)) \
 	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only '$(ONLY)') $(if $(MINUTES),--minutes $(MINUTES))
+
+restored: $(STAMP) ## Vault restored from copies taken 1, 5 and 50 rotations ago; `make test` has those of one.
+	$(BIN)/pytest -n 2 -m system tests/faults/test_restored.py tests/faults/test_restored_kv.py
 
 faults-cluster: $(STAMP) ## Three nodes killed, asleep or parted in the midst of rotations: TRIALS=200 SEED=… (parted as root only).
 	@PYTHONPATH=tests $(BIN)/python -m faults.cluster.run --trials $(or $(TRIALS),200) $(if $(SEED),--seed $(SEED))

@@ -36,6 +36,11 @@ class Desk:
         assert read.returncode == 0, read.stderr
         return json.loads(read.stdout)["data"]
 
+    def status_in(self, account, state):
+        """The same where the role is in this state; nothing where it is in another, or nobody answers yet."""
+        seen = self.product.vault.send("GET", f"v1/sf/status/{account.role}").data
+        return self.status(account) if seen.get("state") == state else None
+
     def rests(self, account, state):
         """The status, once the role is in this state."""
         self.product.until(lambda: self.product.status(account)["state"] == state, state)

@@ -3,7 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 RESTORE_SECONDS = 90.0
+# Rotations since the copy was taken.
+AGO = [1, pytest.param(5, marks=pytest.mark.long), pytest.param(50, marks=pytest.mark.long)]
 
 
 def bao(product, *arguments):

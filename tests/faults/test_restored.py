@@ -5,12 +5,12 @@ On a server of its own: everything in it goes back, the roles of other tests too
 
 import pytest
 from desk import Desk
-from snapshots import RESTORE_SECONDS, bao, failed_logins, held, restore, rotate, save
+from snapshots import AGO, RESTORE_SECONDS, bao, failed_logins, held, restore, rotate, save
 
 pytestmark = pytest.mark.system
 
 
-@pytest.mark.parametrize("ago", [1, 5, 50])
+@pytest.mark.parametrize("ago", AGO)
 def test_a_restore_under_a_running_sidecar_loses_nothing(restorable, tmp_path, ago):
     product, desk = restorable, Desk(restorable, tmp_path)
     account, other = product.account(), product.account()
@@ -20,7 +20,7 @@ def test_a_restore_under_a_running_sidecar_loses_nothing(restorable, tmp_path, a
     logins = product.counted(account)["logins"]
     restore(product, file)
     assert held(product)["cause"] == "restored"
-    product.until(lambda: desk.status(account)["state"] == "stuck", "what was remembered", RESTORE_SECONDS)
+    product.until(lambda: desk.status_in(account, "stuck"), "what was remembered", RESTORE_SECONDS)
     assert product.journal(account)["current_password"]
     assert product.counted(account)["logins"] == logins
     assert desk.status(other)["state"] == "held"
@@ -76,9 +76,7 @@ def test_a_sidecar_started_after_a_restore_spends_one_login_and_leads_on(restora
     product.until(product.stack.vault.active, "the server", RESTORE_SECONDS)
     sidecar.restart()
     product.rotate(account)
-    status = product.until(
-        lambda: (seen := desk.status(account))["state"] == "stuck" and seen, "stuck", RESTORE_SECONDS
-    )
+    status = product.until(lambda: desk.status_in(account, "stuck"), "stuck", RESTORE_SECONDS)
     assert failed_logins(product, account) <= 2
     assert f"resync/{account.role} password=-" in status["reason"]
     done = desk.type(f"vault write sf/resync/{account.role} password=-", f"{live}\n")

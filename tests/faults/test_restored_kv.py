@@ -2,14 +2,14 @@
 
 import pytest
 from desk import Desk
-from snapshots import RESTORE_SECONDS, KvCopy, held, make, no_harm, rotate
+from snapshots import AGO, RESTORE_SECONDS, KvCopy, held, make, no_harm, rotate
 
 pytestmark = pytest.mark.system
 
 KV = ("salesforce", "salesforce-engine")
 
 
-@pytest.mark.parametrize("ago", [1, 5, 50])
+@pytest.mark.parametrize("ago", AGO)
 def test_what_a_running_sidecar_remembers_outlives_a_kv_that_went_back(restorable, tmp_path, ago):
     product, desk = restorable, Desk(restorable, tmp_path)
     account = product.account()
@@ -20,7 +20,7 @@ def test_what_a_running_sidecar_remembers_outlives_a_kv_that_went_back(restorabl
     for copy in copies:
         copy.put_back(product)
     assert held(product)["cause"] == "restored"
-    status = product.until(lambda: (seen := desk.status(account))["state"] == "stuck" and seen, "it", RESTORE_SECONDS)
+    status = product.until(lambda: desk.status_in(account, "stuck"), "it", RESTORE_SECONDS)
     assert product.counted(account)["logins"] == logins
     assert product.static_creds(account)["version"] == 1 + ago
     desk.take(status)
@@ -31,7 +31,7 @@ def test_what_a_running_sidecar_remembers_outlives_a_kv_that_went_back(restorabl
     rotate(product, account)
 
 
-@pytest.mark.parametrize("ago", [1, 5, 50])
+@pytest.mark.parametrize("ago", AGO)
 def test_a_sidecar_started_over_a_kv_that_went_back_has_the_mounts_copy_proven(restorable, tmp_path, ago):
     product, desk = restorable, Desk(restorable, tmp_path)
     account = product.account()
@@ -45,7 +45,7 @@ def test_a_sidecar_started_over_a_kv_that_went_back_has_the_mounts_copy_proven(r
     product.stack.sidecar.restart()
     told = held(product)
     assert (told["cause"], "and KV knows of" in told["reason"]) == ("restored", True)
-    status = product.until(lambda: (seen := desk.status(account))["state"] == "stuck" and seen, "it", RESTORE_SECONDS)
+    status = product.until(lambda: desk.status_in(account, "stuck"), "it", RESTORE_SECONDS)
     assert status["next_step"].endswith("try=served")
     assert product.counted(account)["logins"] == logins
     desk.take(status)
@@ -67,7 +67,7 @@ def test_the_mount_serves_on_while_kv_is_gone_and_kv_is_filled_again(restorable,
     assert product.static_creds(account) == before
     assert product.counted(account)["password_changes"] == 1
     make(product, "salesforce")
-    desk.take(product.until(lambda: (seen := desk.status(account))["state"] == "stuck" and seen, "stuck"))
+    desk.take(product.until(lambda: desk.status_in(account, "stuck"), "stuck"))
     no_harm(product, account)
     desk.is_well(account, 3)
     rotate(product, account)

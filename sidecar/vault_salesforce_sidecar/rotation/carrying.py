@@ -13,7 +13,7 @@ from vault_salesforce_sidecar.log import asked_by
 from vault_salesforce_sidecar.records.journal_entry import JournalEntry
 from vault_salesforce_sidecar.rotation import machine, tokens
 from vault_salesforce_sidecar.rotation.asking import Desk, Situation
-from vault_salesforce_sidecar.rotation.chores import HISTORY, PUSH, SESSIONS, Chores
+from vault_salesforce_sidecar.rotation.chores import EMPTY, HISTORY, PUSH, SESSIONS, Chores
 from vault_salesforce_sidecar.rotation.credentials import Credentials, just_published
 from vault_salesforce_sidecar.rotation.jobs import Jobs
 from vault_salesforce_sidecar.rotation.journal import machine_entry, position, with_entry
@@ -27,6 +27,8 @@ from vault_salesforce_sidecar.salesforce.interface import Session
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
 
 log = structlog.get_logger(__name__)
+
+_TRIES = 3  # of chores whose entry somebody else writes to at the same time
 
 ABANDONED = "its role is gone"
 CHORE_PAUSE_SECONDS = 5.0
@@ -138,6 +140,17 @@ class Carrier:
                 self._chores_failed.pop(account, None)
                 self._rests_until.pop(account, None)
         return stored
+
+    def emptied(self, stored: Stored[JournalEntry]) -> bool:
+        """Whether a deleted role's KV path holds nothing any more, by us or by whoever wrote to the entry meanwhile."""
+        for _ in range(_TRIES):
+            if EMPTY not in self.do_chores(stored).record.owed:
+                return True
+            again = self.reread(stored.record.username)
+            if again is None or EMPTY not in again.record.owed:
+                return True
+            stored = again
+        return False
 
     def reread(self, username: str) -> Stored[JournalEntry] | None:
         """The account's entry as KV has it now. Raises: KvUnavailable."""

@@ -231,8 +231,7 @@ class Rotations:
         stored = self.carrier.desk.edit(account, change)
         if stored is not None:
             self.carrier.roster.note(stored)
-            done = self.carrier.do_chores(stored)
-            if EMPTY in done.record.owed:
+            if not self.carrier.emptied(stored):
                 raise KvUnavailable(f"the KV path of {role!r} could not be emptied yet; delete the role again")
         self.carrier.roster.forget_role(role)
         self._parts.changed()

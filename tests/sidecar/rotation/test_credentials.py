@@ -1,7 +1,7 @@
 """What apps read in KV."""
 
 import pytest
-from fakes import CALLER
+from fakes import CALLER, JOURNAL
 from stage import Stage
 
 from vault_salesforce_sidecar.rotation.credentials import Credentials
@@ -52,3 +52,18 @@ def test_a_path_that_never_was_has_version_nought(stage):
 def test_the_last_version_of_a_deleted_role_is_empty(stage):
     stage.sidecar().delete("crm", CALLER)
     assert stage.creds_kv.versions["creds/crm"][1] == {}
+
+
+def test_a_role_is_deleted_although_somebody_else_writes_its_entry_meanwhile(stage):
+    """What a rotation owed a moment ago is done by another thread, whose write makes ours come too late."""
+    write = stage.creds_kv.write
+
+    def at_the_same_time(path, data, cas):
+        stage.creds_kv.write = write
+        stage.engine_kv.write(JOURNAL, stage.engine_kv.newest(JOURNAL), len(stage.engine_kv.versions[JOURNAL]))
+        return write(path, data, cas)
+
+    stage.creds_kv.write = at_the_same_time
+    stage.sidecar().delete("crm", CALLER)
+    assert stage.creds_kv.versions["creds/crm"][1:] == [{}]
+    assert (stage.entry["state"], stage.entry["owed"]) == ("deleted", [])
