@@ -62,8 +62,10 @@ class Operator:
                 self._never.wait(AGAIN_SECONDS)  # what was lost a moment ago is not tried again at once
             if role.told_nobody and "/unlock/" not in step:
                 what = role.told_nobody.pop(0)
-                role.told_nobody.append(what)  # what is refused, as while a mail is tried, is handed in again
-                step = f"{what} by who knows ({self._hand_in(role, what)})"
+                status = self._hand_in(role, what)
+                if status != HTTPStatus.FAILED_DEPENDENCY:  # it logs in no more: the engine's own change came after it
+                    role.told_nobody.append(what)  # what is refused, as while a mail is tried, is handed in again
+                step = f"{what} by who knows ({status})"
             else:
                 self._follow(role, step)
             followed.append(f"{status['state']}: {step}")
