@@ -270,11 +270,12 @@ def test_stuck_with_a_new_password_that_was_accepted_and_does_not_log_in(product
 
 
 def test_stuck_with_both_passwords_refused(product, desk, hook):
-    account = product.account()
+    password = product.password()
+    # Of a password that is older, the org's record tells at once whether it was changed, and no login is made for that.
+    account = product.role(product.user(password=password, password_age_days=2), password=password)
     during(product, hook, account, lambda: person(product, account, locked=True), change_then_500={"times": 1})
     status = desk.rests(account, "stuck")
-    # The user's own session reads why; where it was lost with an answer, the page that tells it is named.
-    assert any(said in status["reason"] for said in ("'Password Lockout'", "Login History (Setup, Users, the user)"))
+    assert "'Password Lockout'" in status["reason"]
     assert SETUP in status["reason"]
     person(product, account, locked=False)
     desk.take(status)
