@@ -79,7 +79,7 @@ def test_a_leader_that_steps_down_with_a_rotation_in_flight(clustered, leader, a
     # The change is answered when the server has begun to wait for its requests, this one among them, to end.
     moment.act = lambda _: (threading.Thread(target=step_down).start(), stepped_down.wait(4))
     answer = clustered.rotate_meanwhile(account, wait=2).result(CALLER_SECONDS)
-    assert moment.called.is_set()
+    assert moment.called.wait(CALLER_SECONDS)
     # Not done, as a rule: while the server waits for this very request, it takes no write of the sidecar's.
     assert answer.status == 200
     assert (answer.data["done"], answer.data["version"]) in [(False, 1), (True, 2)]
@@ -100,7 +100,7 @@ def test_a_leader_that_is_killed_with_a_rotation_in_flight(clustered, leader, ac
         asked = clustered.through(clustered.stack.cluster.standbys()[0]).rotate_meanwhile(account)
         # No 5xx, which promises that nothing was begun, but the way to a node that is no longer there.
         assert asked.result(CALLER_SECONDS).status == REDIRECTED
-    assert moment.called.is_set()
+    assert moment.called.wait(CALLER_SECONDS)
     product = after(clustered, leader)
     is_joined_at_once(product, account)
     ends_well_once(product, account)

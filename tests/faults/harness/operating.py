@@ -62,10 +62,12 @@ class Operator:
                 self._never.wait(AGAIN_SECONDS)  # what was lost a moment ago is not tried again at once
             if role.told_nobody and "/unlock/" not in step:
                 what = role.told_nobody.pop(0)
-                status = self._hand_in(role, what)
-                if status != HTTPStatus.FAILED_DEPENDENCY:  # it logs in no more: the engine's own change came after it
-                    role.told_nobody.append(what)  # what is refused, as while a mail is tried, is handed in again
-                step = f"{what} by who knows ({status})"
+                answered = self._hand_in(role, what)
+                # What logs in no more was replaced by the engine's own change; what is refused otherwise, as while a
+                # mail is tried, is handed in again.
+                if answered != HTTPStatus.FAILED_DEPENDENCY:
+                    role.told_nobody.append(what)
+                step = f"{what} by who knows ({answered})"
             else:
                 self._follow(role, step)
             followed.append(f"{status['state']}: {step}")
