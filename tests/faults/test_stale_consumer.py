@@ -11,6 +11,7 @@ pytestmark = pytest.mark.system
 def account(request, product):
     """A user of a profile that locks at five, with a stale consumer that begins at the next change."""
     product.org.ask("PATCH", "org", {"profile_policies": {"Fragile": {"max_login_attempts": 5}}})
+    product.connect()
     if request.param == "with a token":
         account = product.account_with_token()
     else:

@@ -39,7 +39,7 @@ def held(stack, second):
 
 def made(product, **fields):
     """A user and a role on that connection."""
-    return product.account(config=product.connection, **fields)
+    return product.account(**fields)
 
 
 def desk(product, directory):
