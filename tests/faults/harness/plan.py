@@ -87,8 +87,7 @@ SHAPES: Final = (
     ),
     Shape("small disk", {"disk full": 4, "disk full and kill server": 2}, small_disk=True, needs="mount"),
 )
-# Skewed clocks are run by name alone: ONLY='skewed clocks'.
-_TURNS: Final = ("plain", "plain", "two sidecars", "plain", "small disk", "plain")
+_TURNS: Final = ("plain", "plain", "two sidecars", "plain", "small disk", "plain", "skewed clocks")
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ def stint(
 ) -> Stint:
     """One stint of a run. See `stints`; `shape`: this one, whatever the turn."""
     chance = Random(f"{seed}/{number}")  # noqa: S311 - as above
-    names = _TURNS if not only else dict.fromkeys((*_TURNS, *(shape.name for shape in SHAPES)))
+    names = _TURNS if not only else dict.fromkeys(_TURNS)
     turns = [name for name in names if _fits(shape_of(name), only)] or [_TURNS[0]]
     made = shape_of(shape or turns[number % len(turns)])
     return Stint(seed, number, made, tuple(_round(chance, each, made, roles, only) for each in range(rounds)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from faults.harness.script import Script
 from vault_salesforce.dev.stack import Stack
 from vault_salesforce.dev.waiting import until
 
-LIBFAKETIME: Final = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+LIBFAKETIME: Final = "libfaketime"  # of PyPI; Debian 12's own build fails each `time.sleep` of Python 3.11
 APART: Final = "+9"  # seconds; a day apart it would take no request, and said so
 SMALL_DISK: Final = "96m"
 THREADS: Final = 48
@@ -65,8 +66,8 @@ class Role:
 
 def missing(shape: Shape) -> str:
     """Why this machine cannot carry a shape; "" it can."""
-    if shape.needs == "libfaketime" and not Path(LIBFAKETIME).exists():
-        return f"{LIBFAKETIME} is not there (Debian's package faketime)"
+    if shape.needs == "libfaketime" and find_spec(LIBFAKETIME) is None:
+        return f"{LIBFAKETIME} is not there (.venv/bin/pip install {LIBFAKETIME}, which compiles it)"
     if shape.needs == "mount":
         place = Path("/tmp") / f"vault-salesforce-try-{secrets.token_hex(4)}"  # noqa: S108 - an empty directory
         place.mkdir()
@@ -78,6 +79,13 @@ def missing(shape: Shape) -> str:
         finally:
             place.rmdir()
     return ""
+
+
+def _faketime_library() -> Path:
+    spec = find_spec(LIBFAKETIME)
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(LIBFAKETIME)
+    return Path(spec.origin).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
 
 
 def _mount(place: Path, size: str) -> tuple[str, ...]:
@@ -182,7 +190,7 @@ class Stage:
         file.write_text(f"{APART}\n" if number else "+0\n")
         self._clock_files.append(file)
         return {
-            "LD_PRELOAD": LIBFAKETIME,
+            "LD_PRELOAD": str(_faketime_library()),
             "FAKETIME_TIMESTAMP_FILE": str(file),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
