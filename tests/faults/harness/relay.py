@@ -117,6 +117,8 @@ class Line:
                 ours.close()
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass
+        except asyncio.CancelledError:
+            pass  # the loop ends; Python 3.11 prints a traceback for a handler that passes this on
         finally:
             self._open.discard(writer)
             writer.close()
@@ -165,6 +167,7 @@ class HttpLine(Line):
     ) -> None:
         self._script, self._classify, self._opened = script, classify, opened
         self._earlier: dict[str, list[bytes]] = {}
+        self._late: set[asyncio.Future[None]] = set()
         self._refusal: bytes = b""
         super().__init__(loop, other_side)
 
@@ -212,7 +215,9 @@ class HttpLine(Line):
     ) -> bytes | None:
         answers = []
         if deed.late_seconds:
-            asyncio.ensure_future(self._later(deed.late_seconds, request))  # noqa: RUF006 - ended with the loop
+            later = asyncio.ensure_future(self._later(deed.late_seconds, request))
+            self._late.add(later)  # the loop itself would let it be collected before its time
+            later.add_done_callback(self._late.discard)
         else:
             answers = [await _ask(request, theirs, ours) for _ in range(deed.reaches)]
         if deed.answers == "silence":
