@@ -10,13 +10,16 @@ Found = TypeVar("Found")
 _LOOK_SECONDS = 0.02
 
 
-def until(look: Callable[[], Found | None], what: str, within_seconds: float = 30.0) -> Found:
+def until(
+    look: Callable[[], Found | None], what: str, within_seconds: float = 30.0, look_seconds: float = _LOOK_SECONDS
+) -> Found:
     """Look again and again until there is something to see.
 
     Args:
         look: Gives something true when it is there; must return soon.
         what: What is waited for, for the error.
         within_seconds: Longest wait.
+        look_seconds: Between two looks.
 
     Returns:
         What `look` gave.
@@ -29,5 +32,5 @@ def until(look: Callable[[], Found | None], what: str, within_seconds: float = 3
     while not (found := look()):
         if time.monotonic() > end:
             raise TimeoutError(f"not within {within_seconds:g} s: {what}; last seen: {found!r}")
-        never.wait(_LOOK_SECONDS)
+        never.wait(look_seconds)
     return found

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from faults.harness.checks import Seen
-from faults.harness.stage import Role, Stage
+from faults.harness.stage import LOOK_SECONDS, Role, Stage
 
 from vault_salesforce.dev.waiting import until
 
@@ -83,7 +83,7 @@ class Observer:
             return not left
 
         try:
-            until(all_rest, "rest", REST_SECONDS)
+            until(all_rest, "rest", REST_SECONDS, LOOK_SECONDS)
         except TimeoutError:
             return left
         return []
@@ -132,7 +132,7 @@ class Observer:
             status = self._status(role)
             return None if status["state"] in BUSY else status
 
-        return dict(until(look, f"rest of {role.name}", REST_SECONDS))
+        return dict(until(look, f"rest of {role.name}", REST_SECONDS, LOOK_SECONDS))
 
     def _until_live(self, role: Role) -> None:
         """A mail that is on its way becomes a version by itself."""
@@ -141,7 +141,7 @@ class Observer:
             return self.is_live(role) or self._status(role)["state"] not in ("ok", *BUSY)
 
         with contextlib.suppress(TimeoutError):  # the checks say what is missing
-            until(look, f"what is live of {role.name}", SOON_SECONDS)
+            until(look, f"what is live of {role.name}", SOON_SECONDS, LOOK_SECONDS)
 
     def is_live(self, role: Role) -> bool:
         """Whether KV holds what the org holds."""
@@ -154,7 +154,7 @@ class Observer:
             answer = self._stage.vault.send("GET", f"v1/sf/status/{role.name}")
             return dict(answer.data) if answer.status == HTTPStatus.OK else None
 
-        return dict(until(look, f"the status of {role.name}", REST_SECONDS))
+        return dict(until(look, f"the status of {role.name}", REST_SECONDS, LOOK_SECONDS))
 
     def _kv(self, role: Role, version: int = 0) -> dict[str, Any]:
         """A version of the credential, the newest with 0; `version` is KV's own number."""
@@ -215,7 +215,7 @@ class Observer:
             return served.get("version") == held["version"] and set(noted.acknowledged) <= set(history)
 
         with contextlib.suppress(TimeoutError):  # the checks say what is missing
-            until(told, f"what is owed of {role.name}", SOON_SECONDS)
+            until(told, f"what is owed of {role.name}", SOON_SECONDS, LOOK_SECONDS)
         return served, history
 
 

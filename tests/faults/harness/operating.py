@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from faults.harness.stage import Role, Stage
+from faults.harness.stage import LOOK_SECONDS, Role, Stage
 
 from vault_salesforce.dev.waiting import until
 
@@ -35,7 +35,7 @@ class Operator:
 
     def status(self, role: Role) -> dict[str, Any]:
         """The role's status, asked again while nobody answers."""
-        return dict(until(lambda: self._status(role), f"the status of {role.name}", REST_SECONDS))
+        return dict(until(lambda: self._status(role), f"the status of {role.name}", REST_SECONDS, LOOK_SECONDS))
 
     def rests(self, role: Role) -> dict[str, Any]:
         """The role's status once it is not rotating. Raises: TimeoutError."""
@@ -44,7 +44,7 @@ class Operator:
             status = self.status(role)
             return None if status["state"] == "rotating" else status
 
-        return dict(until(look, f"rest of {role.name}", REST_SECONDS))
+        return dict(until(look, f"rest of {role.name}", REST_SECONDS, LOOK_SECONDS))
 
     def mend(self, role: Role) -> tuple[int, str]:
         """Follow next steps until the role is well; who did something in Salesforce says so first.
@@ -133,7 +133,12 @@ class Operator:
             return
         self._stage.org.ask("POST", f"users/{role.username}/reset-security-token")
         try:
-            until(lambda: self.status(role)["state"] not in ("awaiting", "rotating"), "the mail", MAIL_SECONDS)
+            until(
+                lambda: self.status(role)["state"] not in ("awaiting", "rotating"),
+                "the mail",
+                MAIL_SECONDS,
+                LOOK_SECONDS,
+            )
         except TimeoutError:
             return
 

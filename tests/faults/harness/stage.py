@@ -28,6 +28,7 @@ APART: Final = "+9"  # seconds; a day apart it would take no request, and said s
 SMALL_DISK: Final = "96m"
 THREADS: Final = 48
 _ROOM: Final = {"VAULT_SALESFORCE_SLOTS": "128", "VAULT_SALESFORCE_WEB_THREADS": "48"}
+LOOK_SECONDS: Final = 0.25  # between two looks at one of some hundred roles
 _AT_ONCE: Final = 6  # roles that are made at once
 _TRUSTED: Final = {"login_ranges": ["127.0.0.1"]}
 
@@ -240,11 +241,11 @@ class Stage:
             fields |= {"config": self._app_for(role), "password": first, "self_login": "jwt_bearer"}
         else:
             fields |= {"password": first, "self_managed": False}
-        until(lambda: self._made(role, fields), f"a place for {role.name}", 60)
+        until(lambda: self._made(role, fields), f"a place for {role.name}", 60, LOOK_SECONDS)
         if role.kind == "token":
-            until(lambda: self._exists(role), f"{role.name} itself", 60)
+            until(lambda: self._exists(role), f"{role.name} itself", 60, LOOK_SECONDS)
             self.org.ask("POST", f"users/{role.username}/reset-security-token")
-        until(lambda: self.version(role) == 1, f"version 1 of {role.name}", 60)
+        until(lambda: self.version(role) == 1, f"version 1 of {role.name}", 60, LOOK_SECONDS)
         return role
 
     def _made(self, role: Role, fields: Mapping[str, Any]) -> bool:
