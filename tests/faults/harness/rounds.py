@@ -18,7 +18,7 @@ from faults.harness.stage import Role, Stage, password
 from faults.harness.tally import Tally
 
 MOMENT_SECONDS: Final = 3.0  # for a moment that may never come; then it happens anyway
-ASKING_SECONDS: Final = 45.0
+ASKING_SECONDS: Final = 180.0  # each asker ends by itself; some hundred of them take turns
 GRACE_SECONDS: Final = 1.5
 
 

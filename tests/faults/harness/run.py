@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     )
                 except Exception as exc:  # noqa: BLE001 - a stint that broke off is a failure, and the run goes on
                     tally.broken["other"] += 1
-                    tally.failures.append(f"stint {plan.number} broke off: {exc}. Replay: {replay(plan.number)}")
-                    _say(f"  stint {plan.number} broke off: {exc}\n{traceback.format_exc()}")
+                    tally.failures.append(f"stint {plan.number} broke off: {exc!r}. Replay: {replay(plan.number)}")
+                    _say(f"  stint {plan.number} broke off: {exc!r}\n{traceback.format_exc()}")
                     if tally.rounds == 0:
                         break
                 if given.stint is None and (tally.rotations >= given.rotations or _out_of_time(given.minutes, began)):
