@@ -120,6 +120,10 @@ class Plugin(Mounted):
         """A lease ends."""
         await self.ask("revoke", "creds/crm", lease=lease_of(grant))
 
+    def grow_old(self) -> None:
+        """Let the time pass in which a process answers for what the one before may have passed on."""
+        self.clock.advance(LIMITS.all_seconds)
+
     async def due(self) -> list[tuple[str, int]]:
         """The marks as a sidecar is told them."""
         return [(mark["role"], mark["version"]) for mark in (await self.ask("read", "info")).data["due"]]
@@ -261,6 +265,12 @@ CERTIFICATE = AUTHORITY.issue_cert("127.0.0.1").cert_chain_pems[0].bytes().decod
 def clock() -> FakeClock:
     """The mount's clock."""
     return FakeClock()
+
+
+@pytest.fixture
+def alice() -> Caller:
+    """Somebody, with everything that a server tells of a caller."""
+    return Caller("request-7", "alice", "e-alice", "accessor-1", "192.0.2.1")
 
 
 @pytest.fixture
