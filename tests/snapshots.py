@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from desk import Desk
+from product import Account, Product
 
+KV = ("salesforce", "salesforce-engine")
 RESTORE_SECONDS = 90.0
 # Rotations since the copy was taken.
 AGO = [1, pytest.param(5, marks=pytest.mark.long), pytest.param(50, marks=pytest.mark.long)]
@@ -30,6 +33,21 @@ def restore(product, file):
     product.until(
         lambda: product.vault.send("GET", "v1/sf/info").status == 200, "the engine after the restore", RESTORE_SECONDS
     )
+
+
+def restore_while_stopped(product, file):
+    """Stop the sidecar, and restore: nobody remembers what came after the copy."""
+    product.stack.sidecar.stop()
+    bao(product, "operator", "raft", "snapshot", "restore", str(file))
+    product.until(product.stack.vault.active, "the server", RESTORE_SECONDS)
+
+
+def start_held(product):
+    """Start the sidecar as a runbook says, held. Returns: The hold."""
+    sidecar = product.stack.sidecar
+    sidecar.restart(settings={"START_HELD": "true"})
+    sidecar.set({"START_HELD": ""})  # for the next start
+    return held(product)
 
 
 def make(product, mount, **settings):
@@ -68,6 +86,17 @@ class KvCopy:
             product.vault.ask("POST", f"v1/{self.mount}/data/{path}", written)
 
 
+def save_kv(product):
+    """A copy of both mounts, now."""
+    return [KvCopy(mount).take(product) for mount in KV]
+
+
+def restore_kv(product, copies):
+    """Put both back, in mounts made anew."""
+    for copy in copies:
+        copy.put_back(product)
+
+
 def held(product):
     """The hold on everything, once there is one."""
     return product.until(
@@ -77,10 +106,16 @@ def held(product):
     )
 
 
-def rotate(product, account):
+def rotate(product, account, times=1):
     """Rotate, to the end."""
-    answer = product.rotate(account)
-    assert answer.data.get("done"), answer
+    for _ in range(times):
+        answer = product.rotate(account)
+        assert answer.data.get("done"), answer
+
+
+def rotates_again(product, account):
+    """Rotate, once the hold is over."""
+    product.until(lambda: product.rotate(account).status == 200, "a rotation after the hold")
 
 
 def failed_logins(product, account):
@@ -93,3 +128,48 @@ def no_harm(product, account):
     assert product.is_live(account)
     assert product.static_creds(account)["version"] == product.kv(account)["kv_version"]
     assert (product.counted(account)["lockouts"], failed_logins(product, account)) == (0, 0)
+
+
+@dataclass(frozen=True)
+class Past:
+    """A role that was rotated since a copy was taken, and the desk of whoever mends what comes of the copy.
+
+    Attributes:
+        copy: What `save`, or another that takes copies, returned.
+        logins: Of the user, until then.
+        password: What was live then.
+    """
+
+    product: Product
+    desk: Desk
+    account: Account
+    copy: Any
+    logins: int
+    password: str = field(repr=False)
+
+    @classmethod
+    def taken(cls, product, directory, save, ago):
+        """A new role, a copy, and so many rotations since."""
+        account = product.account()
+        copy = save(product)
+        rotate(product, account, ago)
+        logins, password = product.counted(account)["logins"], product.kv(account)["password"]
+        return cls(product, Desk(product, directory), account, copy, logins, password)
+
+    def spent_no_login(self):
+        """Nobody logged in since."""
+        assert self.product.counted(self.account)["logins"] == self.logins
+
+    def stuck(self):
+        """The status, once the role is stuck."""
+        return self.product.until(lambda: self.desk.status_in(self.account, "stuck"), "stuck", RESTORE_SECONDS)
+
+    def hand_in(self):
+        """A person knows the password, where the engine holds nothing that logs in."""
+        done = self.desk.type(f"vault write sf/resync/{self.account.role} password=-", f"{self.password}\n")
+        assert done.returncode == 0, done.stderr
+        assert self.product.is_live(self.account)
+
+    def no_lockout(self):
+        """Nobody was locked, and no failed login counts."""
+        assert (self.product.counted(self.account)["lockouts"], failed_logins(self.product, self.account)) == (0, 0)

@@ -1,7 +1,7 @@
 """The runbooks: what docs/runbooks.md tells people to type is typed, in that order, and helps."""
 
 import pytest
-from snapshots import RESTORE_SECONDS, bao, failed_logins, held, no_harm, rotate, save
+from snapshots import RESTORE_SECONDS, failed_logins, no_harm, restore_while_stopped, rotate, save, start_held
 from typed import Terminal, commands, section
 
 from vault_salesforce.dev.setup import POLICY
@@ -27,16 +27,10 @@ def terminal(restorable, tmp_path):
 def test_vault_was_restored(restorable, terminal, tmp_path):
     product, account = restorable, restorable.account()
     file = save(product)
-    for _ in range(3):
-        rotate(product, account)
+    rotate(product, account, 3)
     (tmp_path / "password.txt").write_text(product.kv(account)["password"])
-    sidecar = product.stack.sidecar
-    sidecar.stop()
-    bao(product, "operator", "raft", "snapshot", "restore", str(file))
-    product.until(product.stack.vault.active, "the server", RESTORE_SECONDS)
-    sidecar.restart(settings={"START_HELD": "true"})
-    sidecar.set({"START_HELD": ""})
-    held(product)
+    restore_while_stopped(product, file)
+    start_held(product)
     look, say, release = commands(section(PAGE, "Vault was restored"))
     told = terminal(account)
     assert f"vault write sf/resync/{account.role} try=current" in told.type(look)
@@ -92,8 +86,7 @@ def test_the_secret_id_has_expired(restorable, terminal):
 def test_both_kv_mounts_were_lost(restorable, terminal):
     """The last of them: it leaves nothing of the roles of the others."""
     product, account = restorable, restorable.account()
-    for _ in range(4):
-        rotate(product, account)
+    rotate(product, account, 4)
     url = product.stack.orgsim.url
     sidecar = product.stack.sidecar
     again = commands(section(PAGE, "Both KV mounts were lost"))
