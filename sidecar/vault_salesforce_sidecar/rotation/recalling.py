@@ -6,6 +6,7 @@ nothing in Salesforce, and everything is held until a person has looked.
 """
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -24,14 +25,27 @@ log = structlog.get_logger(__name__)
 
 LOOK_FIRST: Final = "look with `vault-salesforce doctor --after-restore` before this hold is deleted"
 STARTED_HELD: Final = Hold(f"a sidecar was started with VAULT_SALESFORCE_START_HELD; {LOOK_FIRST}", cause=START_HELD)
-LAG_SECONDS: Final = 0.25  # between two looks at what may lag behind
-LOOKS: Final = 8  # a standby that lags behind is a standby that lags for less than that
+_LAG_SECONDS: Final = 0.25  # between two looks at what may lag behind
+_LOOKS_AGAIN: Final = 8  # a standby that lags behind is a standby that lags for less than that
 _TRIES: Final = 4
 
 
 def restored(what: str) -> Hold:
     """The hold for a Vault that went back. `what`: the evidence, as a sentence without its end."""
     return Hold(f"{what}: Vault, or its KV, was restored from an older copy; {LOOK_FIRST}", cause=RESTORED)
+
+
+def looks(clock: Clock, holds: Holds) -> Iterator[None]:
+    """One turn for each look at what a standby may not know yet; the last one is believed.
+
+    Under a hold that stops what is under way, nobody waits: the first is the last.
+    """
+    yield
+    for _ in range(_LOOKS_AGAIN):
+        if holds.stopping() is not None:
+            return
+        clock.wait(threading.Event(), _LAG_SECONDS)
+        yield
 
 
 class RecallingJournal(Journal):
@@ -92,13 +106,12 @@ class RecallingJournal(Journal):
 
     def _look(self, username: str) -> Stored[JournalEntry] | None:
         """The entry; what is older than what is known is read again, for a standby may lag behind."""
-        stored = super().get(username)
-        for _ in range(LOOKS):
-            newest = self._known(username)
-            if newest is None or not _is_behind(stored, newest) or self._holds.stopping() is not None:
-                break
-            self._clock.wait(threading.Event(), LAG_SECONDS)
+        stored = None
+        for _ in looks(self._clock, self._holds):
             stored = super().get(username)
+            newest = self._known(username)
+            if newest is None or not _is_behind(stored, newest):
+                break
         return stored
 
     def _recalled(self, stored: Stored[JournalEntry] | None, newest: Stored[JournalEntry]) -> JournalEntry:

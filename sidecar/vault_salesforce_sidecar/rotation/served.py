@@ -4,7 +4,6 @@ Then the copy is the newest that Vault has: the entry is told so, nothing is tri
 the copy proven (`resync/<role> try=served`).
 """
 
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +18,7 @@ from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.foreign import AHEAD
 from vault_salesforce_sidecar.rotation.holds import ALL
 from vault_salesforce_sidecar.rotation.machine import FREE, State
-from vault_salesforce_sidecar.rotation.recalling import LAG_SECONDS, LOOKS, restored
+from vault_salesforce_sidecar.rotation.recalling import looks, restored
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, Stored
 
 log = structlog.get_logger(__name__)
@@ -63,7 +62,8 @@ class Served:
         published the copy a moment ago.
         """
         carrier = self._carrier
-        for left in reversed(range(LOOKS)):
+        stored = None
+        for _ in looks(carrier.parts.clock, carrier.parts.holds):
             known = carrier.roster.publishers([role]).get(role)
             stored = carrier.reread(known.username) if known is not None else None
             if stored is None or stored.record.role != role or stored.record.published_version >= copy.version:
@@ -71,9 +71,6 @@ class Served:
             found = carrier.credentials.read(role)
             if found.version > copy.version or (found.version, found.rotation_id) == (copy.version, copy.rotation_id):
                 return None
-            if not left or carrier.parts.holds.stopping() is not None:
-                break
-            carrier.parts.clock.wait(threading.Event(), LAG_SECONDS)
         return stored
 
 
