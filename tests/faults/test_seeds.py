@@ -23,7 +23,7 @@ def test_whatever_fails_the_live_password_is_in_vault_and_nobody_is_locked(numbe
     plan = stint(SEED, number, roles=ROLES, rounds=ROUNDS, shape=SHAPES[number])
     assert not missing(shape_of(SHAPES[number]))
     tally = Tally(SEED)
-    carry_out(plan, tally, f"make faults SEED='{SEED}' STINT={number}", print)
+    carry_out(plan, tally, f"make faults SEED='{SEED}' STINT={number}")
     assert tally.failures == []
     assert tally.kept
     assert tally.rotations >= ROLES

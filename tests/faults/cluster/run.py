@@ -10,7 +10,6 @@ import os
 import secrets
 import sys
 import tempfile
-import time
 import traceback
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +17,9 @@ from pathlib import Path
 
 from faults.cluster import hosts
 from faults.cluster.plan import trial
-from faults.cluster.trials import LOCKOUT, LOST, OTHER, UNPROVEN, Trials
+from faults.cluster.trials import Trials
+from faults.harness.checks import LOCKOUT, LOST, OTHER, UNPROVEN, Broken
+from faults.harness.program import Watch, parser, say
 
 from vault_salesforce.dev.host import on_loopback
 from vault_salesforce.dev.stack import Stack, leaving_on_signals
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, and say how it ended. Returns: 0 only if every promise was kept."""
     given = _parser().parse_args(arguments)
     if why := hosts.missing():
-        _say(f"nothing is parted: {why}")
+        say(f"nothing is parted: {why}")
     elif command := hosts.enclosed("faults.cluster.run", sys.argv[1:]):
         os.execv(command[0], command)  # noqa: S606 - no shell is wanted
     given.seed = given.seed or secrets.token_hex(4)
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         contextlib.ExitStack() as ends,
     ):
         network = None if why else hosts.Hosts(Path(certificates))
-        stack = ends.enter_context(Stack(_say, nodes=3, sidecars=2, host=network.of if network else on_loopback))
+        stack = ends.enter_context(Stack(say, nodes=3, sidecars=2, host=network.of if network else on_loopback))
         stack.start()
         trials = Trials(stack, network)
         ends.callback(trials.close)
@@ -49,23 +50,23 @@ def _run(trials: Trials, given: argparse.Namespace, *, hosts: bool) -> int:
     seeds = [given.seed] if "/" in given.seed else [f"{given.seed}/{number}" for number in range(given.trials)]
     done: Counter[str] = Counter()
     broken: Counter[str] = Counter()
-    began = time.monotonic()
+    watch = Watch(given.minutes)
     for seed in seeds:
-        if given.minutes and time.monotonic() - began > given.minutes * 60:
+        if watch.is_over:
             break
         plan = trial(seed, hosts=hosts)
         done[plan.fault] += 1
-        _say(f"trial {seed}: {plan.fault}; {trials.changed} rotations so far")
+        say(f"trial {seed}: {plan.fault}; {trials.changed} rotations so far")
         try:
             found = trials.carry_out(plan)
         except Exception as exc:  # noqa: BLE001 - it is told, and counts as not kept
-            found = [(OTHER, f"it broke off: {exc}\n{traceback.format_exc()}")]
-        for kind, seen in found:
-            broken[kind] += 1
-            _say(f"NOT KEPT: {kind}: {seen}; {plan}")
+            found = [Broken(OTHER, "a trial to its end", f"{exc}\n{traceback.format_exc()}")]
+        for promise in found:
+            broken[promise.kind] += 1
+            say(f"NOT KEPT: {promise.kind}: expected {promise.expected}; seen: {promise.seen}; {plan}")
     for fault, times in sorted(done.items()):
-        _say(f"| {fault} | {times} |")
-    _say(
+        say(f"| {fault} | {times} |")
+    say(
         f"cluster faults: {sum(done.values())} trials, {trials.changed} rotations, {broken[LOST]} lost, "
         f"{broken[LOCKOUT]} lockouts, {broken[UNPROVEN]} unproven, {broken[OTHER]} other, seed {given.seed}"
     )
@@ -73,16 +74,10 @@ def _run(trials: Trials, given: argparse.Namespace, *, hosts: bool) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="make faults-cluster", description=__doc__)
-    parser.add_argument("--trials", type=int, default=200, help="how many")
-    parser.add_argument("--seed", default="", help="of an earlier run; with a slash: of one trial of it")
-    parser.add_argument("--minutes", type=float, default=0.0, help="no further trial after so long; 0: no limit")
-    return parser
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    seed = "of an earlier run; with a slash: of one trial of it"
+    made = parser("faults-cluster", __doc__, each="trial", seed=seed)
+    made.add_argument("--trials", type=int, default=200, help="how many")
+    return made
 
 
 if __name__ == "__main__":

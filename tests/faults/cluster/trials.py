@@ -4,45 +4,27 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from faults.cluster.hosts import Hosts
 from faults.cluster.plan import ROLES, Trial
+from faults.cluster.seeing import Begun, changes_of, more_broken, see
+from faults.harness.checks import Broken, broken
 from product import Account, Hook, Product
 
 from vault_salesforce.dev.openbao import OpenBao
-from vault_salesforce.dev.rest import Answer
 from vault_salesforce.dev.stack import Stack
 from vault_salesforce.dev.waiting import until
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-LOST, LOCKOUT, UNPROVEN, OTHER = "lost", "lockouts", "unproven", "other"
-MOST_LOGINS: Final = 3
+    from vault_salesforce.dev.rest import Answer
+
 _MOMENT_SECONDS: Final = 12.0
 _ANSWER_SECONDS: Final = 45.0
 _REST_SECONDS: Final = 150.0
-_SOON_SECONDS: Final = 75.0  # chores that could not be done are left alone for up to a minute
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A role's rotation, asked for in a trial.
-
-    Attributes:
-        account: Of the role.
-        before: What the org had counted of the user.
-        version: KV's version before.
-        asked: The answer to come, or the connection's end.
-    """
-
-    account: Account
-    before: dict[str, int]
-    version: int
-    asked: "Future[Answer]"
 
 
 class Trials:
@@ -71,8 +53,8 @@ class Trials:
         self._product.close()
         self._hook.close()
 
-    def carry_out(self, trial: Trial) -> list[tuple[str, str]]:
-        """One trial. Returns: Each promise that was not kept, as its kind and what was seen. Raises: TimeoutError."""
+    def carry_out(self, trial: Trial) -> list[Broken]:
+        """One trial. Returns: Each promise that was not kept. Raises: TimeoutError."""
         self._cluster.wait()
         leader = self._cluster.leader()
         standbys = [node for node in self._cluster.nodes if node is not leader]
@@ -126,52 +108,18 @@ class Trials:
             self._hosts.mend()
         self._product.org.ask("DELETE", "misbehave")
 
-    def _look(self, begun: Sequence[Begun]) -> Iterator[tuple[str, str]]:
+    def _look(self, begun: Sequence[Begun]) -> Iterator[Broken]:
         answers = [_outcome(one.asked) for one in begun]
         self._cluster.wait()
         product = self._product.through(self._cluster.leader())
         for one, answer in zip(begun, answers, strict=True):
             said = answer if isinstance(answer, str) else f"{answer.status} {dict(answer.body)!s:.300}"
-            try:
+            with contextlib.suppress(TimeoutError):  # then the checks say how it rests
                 until(lambda one=one: _state(product, one.account) == "ok", "rest", _REST_SECONDS)
-            except TimeoutError:
-                status = product.status(one.account)
-                yield OTHER, f"it rests as {status['state']}: {status['reason']}; {status['next_step']}"
-            for kind, seen in self._broken(product, one, answer):
-                yield kind, f"{one.account.role}: {seen}; the answer was {said}"
-
-    def _broken(self, product: Product, one: Begun, answer: "Answer | str") -> Iterator[tuple[str, str]]:
-        account = one.account
-        after, held = product.counted(account), product.kv(account)
-        more = {name: after[name] - one.before[name] for name in ("logins", "lockouts", "password_changes")}
-        changes = more["password_changes"]
-        self.changed += changes
-        news = range(one.version + 1, held["version"] + 1)
-        if not product.is_live(account):
-            yield LOST, "what KV holds is not live"
-        if more["lockouts"]:
-            yield LOCKOUT, f"{more['lockouts']} lockouts"
-        if unproven := [number for number in news if not _proven(product, account, number)]:
-            yield UNPROVEN, f"versions {unproven} never logged in"
-        if more["logins"] > MOST_LOGINS:
-            yield OTHER, f"{more['logins']} logins"
-        if changes > 1 or len(news) != changes:
-            yield OTHER, f"{changes} changes, and {len(news)} new versions"
-        if not isinstance(answer, str):
-            yield from _untrue(product, account, answer, changes)
-        if not _soon(lambda: product.static_creds(account)["password"] == held["password"]):
-            yield OTHER, "the plugin does not serve what KV holds"
-
-
-def _untrue(product: Product, account: Account, answer: Answer, changes: int) -> Iterator[tuple[str, str]]:
-    """What an answer promised, and was not so."""
-    rotation_id = answer.data.get("rotation_id")
-    if rotation_id and changes != 1:
-        yield OTHER, f"{changes} changes of a rotation that was acknowledged"
-    if rotation_id and not _soon(lambda: rotation_id in _history(product, account)):
-        yield OTHER, "the history does not know a rotation that was acknowledged"
-    if answer.body.get("code") and answer.status >= HTTPStatus.TOO_MANY_REQUESTS and changes:
-        yield OTHER, "it was begun, though the answer promised that it was not"
+            seen = see(product, one, answer)
+            self.changed += changes_of(seen)
+            for promise in (*broken(seen), *more_broken(seen, one)):
+                yield replace(promise, seen=f"{one.account.role}: {promise.seen}; the answer was {said}")
 
 
 def _quietly(deed: Callable[[], object]) -> None:
@@ -191,20 +139,3 @@ def _state(product: Product, account: Account) -> str:
         return str(product.vault.send("GET", f"v1/sf/status/{account.role}").data.get("state", ""))
     except OSError:
         return ""
-
-
-def _proven(product: Product, account: Account, version: int) -> bool:
-    data = product.vault.ask("GET", f"v1/salesforce/data/creds/{account.role}?version={version}").data["data"]
-    sent = {name: data[name] for name in ("password", "security_token")}
-    return bool(product.org.ask("POST", f"users/{account.username}/check", sent).body["proven"])
-
-
-def _history(product: Product, account: Account) -> set[Any]:
-    rotations = product.vault.ask("GET", f"v1/sf/history/{account.role}").data["rotations"]
-    return {one.get("rotation_id") for one in rotations}
-
-
-def _soon(holds: Callable[[], bool]) -> bool:
-    with contextlib.suppress(TimeoutError):
-        return bool(until(holds, "a chore", _SOON_SECONDS))
-    return False

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from faults.harness.calls import username
-from faults.harness.checks import OTHER, Broken, broken
+from faults.harness.checks import LOCKOUT, OTHER, Broken, broken
 from faults.harness.injectors import injector, seconds_of, serve_again
 from faults.harness.observing import Noted, Observer
 from faults.harness.operating import PASSWORD, TOKEN, Operator
@@ -226,7 +226,7 @@ class Rounds:
 
     def _administrator(self, plan: Round, after: Mapping[str, Mapping[str, int]]) -> None:
         if after[self._stage.admin]["lockouts"]:
-            self._fail(plan, None, None, Broken("lockout", "the administrator not locked", "locked"), [])
+            self._fail(plan, None, None, Broken(LOCKOUT, "the administrator not locked", "locked"), [])
             self._stage.org.ask("PATCH", f"users/{username(self._stage.admin)}", {"locked": False})
 
     def _release(self) -> None:
