@@ -144,7 +144,6 @@ class Setting:
 
 EVERY: Final = frozenset({SOAP, OAUTH, JWT, IDENTITY})
 BY_ITSELF: Final = EVERY - {IDENTITY}
-BY_PASSWORD: Final = frozenset({SOAP, OAUTH})
 BY_OTHERS: Final = frozenset({JWT, IDENTITY})
 SOAP_ALONE: Final = frozenset({SOAP})
 _STRICTEST = {"password_complexity": 4, "minimum_password_length": 20, "password_history": 24}

@@ -199,11 +199,6 @@ class Actions:
         user = self._sessions.glance()
         return unforgiven(user.failed_logins, forgiven) if user else None
 
-    def last_change(self) -> str | None:
-        """When the password last changed, by the org's record; None where that cannot be had."""
-        user = self._sessions.glance()
-        return user.last_password_change if user else None
-
     def find_user(self) -> User | None:
         """The user as the connection's identity sees them. Raises: OrgRefused also where that is this very user."""
         return self._sessions.as_admin(self._find_beside_own)

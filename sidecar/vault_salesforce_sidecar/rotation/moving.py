@@ -83,13 +83,13 @@ class Moving:
         there = self._journal.get(username)
         copy = with_fault(replace(old, username=username, moving_to="", moved_from=old.username, renamed_to=""), None)
         if there is not None:
-            self._check_free(there.record, old)
+            self._check_free(there.record)
             mine = {one.password for one in old.kept}
             kept = (*old.kept, *(one for one in there.record.kept if one.password not in mine))
             copy = replace(copy, kept=kept, charges=max(old.charges, there.record.charges))
         return self._journal.put(username, copy, there.version if there else None)
 
-    def _check_free(self, there: JournalEntry, old: JournalEntry) -> None:
+    def _check_free(self, there: JournalEntry) -> None:
         owner = self._parts.roles.get(there.role)
         owned = owner is not None and owner.record.username.lower() == there.username.lower()
         if owned or State(there.state) not in REST:

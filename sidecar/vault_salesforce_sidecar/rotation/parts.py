@@ -152,11 +152,6 @@ class Account:
         return self.administered or self.by_app
 
     @property
-    def may_mend(self) -> bool:
-        """The connection's identity may set this user's password, as far as the connection says."""
-        return self.administered and is_named(self.config, self.username)
-
-    @property
     def wants_token(self) -> bool:
         """A login needs a security token, as far as the role says."""
         return self.role.security_token_from != "none" and not self.trusted  # noqa: S105 - where tokens come from

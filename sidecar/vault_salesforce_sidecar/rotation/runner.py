@@ -172,7 +172,7 @@ class Runner:
             if self._unsent < MOST_UNSENT:
                 self._pause(_pause_seconds(self._unsent))
                 return
-            outcome = self._not_made(entry, command)
+            outcome = self._not_made(entry)
         except Lost:
             self._charged = False  # it stays in the entry: the login may have failed
             outcome = Outcome(Event.LOST)
@@ -291,7 +291,7 @@ class Runner:
             record = with_token_proven(self.record, record, now.time)
         return planned(at_rest(record, now), self._account.role, now.time)
 
-    def _not_made(self, entry: Entry, command: machine.Command) -> Outcome:
+    def _not_made(self, entry: Entry) -> Outcome:
         """The org could not be reached, time after time: the call counts as refused, and its charge is taken back."""
         charge = Charge.TAKE_BACK if self._charged else Charge.KEEP
         self._charged, self._unsent = False, 0

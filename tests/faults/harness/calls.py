@@ -13,7 +13,6 @@ from vault_salesforce.dev.setup import Mounts
 # The call's name is what a plan aims at; `other` is what no plan aims at.
 KV_READS: Final = ("journal.read", "creds.read", "history.read")
 KV_WRITES: Final = ("journal.write", "creds.write", "creds.note", "history.write", "published.write")
-ORG_CALLS: Final = ("login", "grant", "change", "look")
 OTHER: Final = "other"
 
 _SUBJECT: Final = re.compile(r"\b((?:fx|admin)-[0-9a-z]+)@example\.com\b")

@@ -3,15 +3,17 @@
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from faults.harness import deeds
 from faults.harness.stage import Stage, free_bytes
 
 from vault_salesforce.dev.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BACK_SECONDS: Final = 90.0
 BEYOND_THE_HOLD_SECONDS: Final = 32.0  # a holder's time is 25 s
@@ -274,13 +276,3 @@ def serve_again(stage: Stage) -> None:
         return False
 
     until(answers, "a sidecar that answers", BACK_SECONDS)
-
-
-@contextlib.contextmanager
-def always_healed(injectors: list[Injector]) -> Iterator[None]:
-    """Heal whatever was struck, however the block ends."""
-    try:
-        yield
-    finally:
-        for each in injectors:
-            each.heal()

@@ -19,7 +19,6 @@ from faults.harness.script import Moment, Script
 
 _LENGTH = re.compile(rb"(?im)^content-length: *([0-9]+)")
 _CHUNKED = re.compile(rb"(?im)^transfer-encoding: *chunked")
-_LONGEST_HEAD = 1 << 16
 _LONGEST_SILENCE_SECONDS = 60.0
 _HELD_SECONDS = 15.0
 _EARLIER_KEPT = 2

@@ -177,11 +177,6 @@ class Stage:
         """Where the server keeps everything."""
         return self.stack.directory / "vault"
 
-    @property
-    def can_fill_disk(self) -> bool:
-        """Whether the server's disk is small."""
-        return self._disk
-
     def set_clock(self, number: int, offset: str) -> None:
         """Set one sidecar's time of day apart from the machine's, such as `+1d`; heard of within a second."""
         self._clock_files[number].write_text(f"{offset}\n")

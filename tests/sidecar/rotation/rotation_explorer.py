@@ -21,7 +21,6 @@ ORGS = [
     Org(self_managed=True, token="trusted", limit=5, admin=True),
     Org(self_managed=True, token="needed", limit=5, app=True, admin=True),
 ]
-NINTH = "9 one crash or lost message needs no operator, and at most 3 logins"
 
 
 def run_out(physics: Physics, w: World) -> World | None:

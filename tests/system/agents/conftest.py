@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from product import Account, Product
 
 INTERVAL_SECONDS = 1
-SHORTEST_TTL_SECONDS = 5
 _HOOK = '["systemctl", "reload", "crm.service"]'
 
 
