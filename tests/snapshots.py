@@ -123,11 +123,16 @@ def failed_logins(product, account):
     return product.counted(account)["failed_logins"]
 
 
+def no_lockout(product, account):
+    """Nobody was locked, and no failed login counts."""
+    assert (product.counted(account)["lockouts"], failed_logins(product, account)) == (0, 0)
+
+
 def no_harm(product, account):
     """What KV and the mount hold is live; no login was spent, and nobody was locked."""
     assert product.is_live(account)
     assert product.static_creds(account)["version"] == product.kv(account)["kv_version"]
-    assert (product.counted(account)["lockouts"], failed_logins(product, account)) == (0, 0)
+    no_lockout(product, account)
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,3 @@ class Past:
         done = self.desk.type(f"vault write sf/resync/{self.account.role} password=-", f"{self.password}\n")
         assert done.returncode == 0, done.stderr
         assert self.product.is_live(self.account)
-
-    def no_lockout(self):
-        """Nobody was locked, and no failed login counts."""
-        assert (self.product.counted(self.account)["lockouts"], failed_logins(self.product, self.account)) == (0, 0)

@@ -9,6 +9,7 @@ from snapshots import (
     Past,
     failed_logins,
     held,
+    no_lockout,
     restore,
     restore_while_stopped,
     rotate,
@@ -40,7 +41,7 @@ def test_a_restore_under_a_running_sidecar_loses_nothing(restorable, tmp_path, a
     rotates_again(product, account)
     desk.is_well(account, 1 + ago + 2)
     rotate(product, other)
-    past.no_lockout()
+    no_lockout(product, account)
 
 
 def test_a_sidecar_started_held_after_a_restore_does_nothing_and_is_told_what_is_live(restorable, tmp_path):
@@ -56,7 +57,7 @@ def test_a_sidecar_started_held_after_a_restore_does_nothing_and_is_told_what_is
     desk.take(desk.status(account))
     rotates_again(product, account)
     assert product.is_live(account)
-    past.no_lockout()
+    no_lockout(product, account)
 
 
 def test_a_sidecar_started_after_a_restore_spends_one_login_and_leads_on(restorable, tmp_path):
