@@ -26,6 +26,7 @@ KEPT = Seen(
     served=CREDENTIAL,
     refused=(),
     human=False,
+    restored=False,
 )
 STUCK = replace(KEPT, state="stuck", next_step="vault write -f sf/rotate/crm", live_password=False, kept_live=True)
 
@@ -46,6 +47,8 @@ def counted(**counters):
         replace(counted(logins=4), accidents=2),
         counted(lockouts=1, stale_lockouts=1),
         replace(KEPT, acknowledged=(), history=()),
+        replace(KEPT, restored=True, history=(), done=(3,)),
+        replace(STUCK, restored=True, kept_live=False, served={}),
         replace(KEPT, refused=("503 vault_unavailable",)),
     ],
 )
@@ -58,6 +61,9 @@ def test_what_keeps_every_promise_passes(seen):
     [
         (replace(KEPT, live_password=False), LOST),
         (replace(KEPT, live_token=False), LOST),
+        (replace(KEPT, live_password=False, restored=True), LOST),
+        (replace(STUCK, kept_live=False, restored=True, next_step=""), LOST),
+        (replace(KEPT, served={}, restored=True), OTHER),
         (replace(KEPT, live_password=False, kept_live=True), LOST),  # kept, and the status says that all is well
         (replace(STUCK, kept_live=False), LOST),
         (replace(STUCK, next_step=""), LOST),

@@ -310,7 +310,7 @@ def test_stuck_with_a_version_that_somebody_wrote_meanwhile(product, desk, hook)
     during(product, hook, account, lambda: desk.type(f"vault kv put -cas=1 salesforce/creds/{account.role} password=x"))
     status = desk.status(account)
     assert status["state"] == "stuck"
-    assert status["reason"].startswith("Somebody else wrote the KV version")
+    assert status["reason"].startswith("KV does not hold the version that was published last")
     desk.take(status)
     desk.is_well(account, 3)
 

@@ -16,7 +16,7 @@ from vault_salesforce_sidecar.rotation import machine
 from vault_salesforce_sidecar.rotation.budget import LOCKOUT_SECONDS, logins_left
 from vault_salesforce_sidecar.rotation.credentials import Credentials, Found
 from vault_salesforce_sidecar.rotation.findings import EXPIRED
-from vault_salesforce_sidecar.rotation.foreign import is_foreign
+from vault_salesforce_sidecar.rotation.foreign import KvFault, is_foreign, kv_fault
 from vault_salesforce_sidecar.rotation.journal import (
     Journal,
     digest_of,
@@ -120,6 +120,8 @@ class Desk:
                 status=HTTPStatus.CONFLICT,
                 code="account_taken",
             )
+        # What waits for a person keeps its secrets in the entry, and needs of KV the number alone on which to write.
+        behind = behind or record.state in (State.STUCK, State.AWAITING_TOKEN)
         return Situation(account, stored, record, self._read_kv(account, record, behind=behind))
 
     def ask(
@@ -219,6 +221,23 @@ class Desk:
     def _owns(self, record: JournalEntry) -> bool:
         role = self._parts.roles.get(record.role)
         return role is not None and role.record.username.lower() == record.username.lower()
+
+    def beside_kv(self, role: str, username: str, mount: str) -> tuple[Stored[JournalEntry] | None, KvFault | None]:
+        """The entry, and what is wrong with KV beside it; both are read again where the entry moved meanwhile.
+
+        Raises: KvUnavailable: whether all is well is not known, and not claimed.
+        """
+        stored = self._journal.get(username)
+        for _ in range(_TRIES):
+            if stored is None or stored.record.role != role:
+                return stored, None
+            kv_path = f"{self._parts.kv_mount}/creds/{role}"
+            fault = kv_fault(stored.record, self.newest(role, stored.record), mount=mount, kv_path=kv_path)
+            again = self._journal.get(username) if fault else stored
+            if fault is None or (again is not None and again.version == stored.version):
+                return stored, fault
+            stored = again
+        raise KvUnavailable(f"the journal entry of {username} changes while it is read")
 
     def newest(self, role: str, record: JournalEntry) -> Found:
         """What KV holds of the role; a standby that lags behind the role's entry is asked again.

@@ -21,7 +21,7 @@ from vault_salesforce_sidecar.rotation.beginning import Beginning
 from vault_salesforce_sidecar.rotation.carrying import Carrier
 from vault_salesforce_sidecar.rotation.chores import EMPTY, HISTORY, PUSH
 from vault_salesforce_sidecar.rotation.drift import Drift
-from vault_salesforce_sidecar.rotation.foreign import KvFault, kv_fault
+from vault_salesforce_sidecar.rotation.foreign import KvFault
 from vault_salesforce_sidecar.rotation.holding import Holding
 from vault_salesforce_sidecar.rotation.holds import Holds
 from vault_salesforce_sidecar.rotation.journal import fresh, with_entry, with_queued
@@ -260,10 +260,11 @@ class Rotations:
         if known is None:
             raise CallerError(f"there is no role {role!r}", status=HTTPStatus.NOT_FOUND)
         self.carrier.roster.know_role(role, known.record)
-        stored = self.carrier.reread(known.record.username)
         connection = self._parts.connections.get(known.record.config)
         config = connection.record if connection else None
-        fault = self._kv_fault(role, stored) if stored else None
+        stored, fault = self.carrier.desk.beside_kv(role, known.record.username, self.mount)
+        if stored is not None:
+            self.carrier.roster.note(stored)
         return self._status(role, known.record, stored.record if stored else None, config, fault)
 
     def statuses(self) -> dict[str, Status]:
@@ -351,20 +352,6 @@ class Rotations:
     def _after_rest(self, account: Account, stored: Stored[JournalEntry]) -> None:
         self._holding.saw(stored.record)
         self._watching.after_rest(account, stored)
-
-    def _kv_fault(self, role: str, stored: Stored[JournalEntry]) -> KvFault | None:
-        """What is wrong with KV's version, unless the entry moved while it was read, or it cannot be read."""
-        record = stored.record
-        if record.role != role:
-            return None
-        kv_path = f"{self._parts.kv_mount}/creds/{role}"
-        try:
-            found = self.carrier.desk.newest(role, record)
-            fault = kv_fault(record, found, mount=self.mount, kv_path=kv_path)
-            again = self.carrier.reread(record.username) if fault else stored
-        except KvUnavailable:
-            return None
-        return fault if again is not None and again.version == stored.version else None
 
     def _status(
         self,

@@ -198,7 +198,10 @@ _REASONS = {
     machine.OUT_OF_TRIES: "three changes were sent and none took effect; the published password is live",
     machine.NO_ATTEMPTS: "no login was made, for one more that fails might lock the user",
     machine.DOOR_SHUT: "no login can succeed now",
-    machine.FOREIGN_VERSION: "somebody else wrote the KV version; the new password is live and kept",
+    machine.FOREIGN_VERSION: (
+        "KV does not hold the version that was published last: somebody wrote there, or it was restored from an older "
+        "copy; the new password is live and kept"
+    ),
     machine.CHANGED_OUTSIDE: "somebody changed the password in Salesforce, and what is published is old",
     machine.CHANGE_REFUSED: "Salesforce refused the new password, the old one is live",
     machine.GIVEN_REFUSED: "what was handed in does not log in",

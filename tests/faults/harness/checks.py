@@ -31,6 +31,7 @@ class Seen:
         refused: Statuses and codes of a `rotate` that was answered with 5xx or 429 in our own words, where nothing
             else asked for a rotation.
         human: Somebody changed the password in Salesforce.
+        restored: Vault went back to a time before this round's rotations.
     """
 
     state: str
@@ -51,6 +52,7 @@ class Seen:
     served: Mapping[str, Any] = field(repr=False)
     refused: Sequence[str]
     human: bool
+    restored: bool
 
     @property
     def live(self) -> bool:
@@ -77,6 +79,8 @@ def _lost(seen: Seen) -> Broken | None:
         return None
     if seen.human and (seen.state == "ok" or seen.next_step):
         return None  # nobody may have seen it yet: the next rotation must, which is asked for then
+    if seen.restored and seen.state in ("drifted", "held", "stuck") and seen.next_step:
+        return None
     told = (
         f"in KV: password {seen.live_password}, token {seen.live_token}; in the journal: {seen.kept_live}; "
         f"state {seen.state}, next step {seen.next_step!r}"
@@ -106,19 +110,22 @@ def _logins(seen: Seen) -> Broken | None:
 
 
 def _acknowledged(seen: Seen) -> Broken | None:
-    missing = [one for one in seen.acknowledged if one not in seen.history]
+    missing = [one for one in seen.acknowledged if one not in seen.history and not seen.restored]
     return Broken(OTHER, "every acknowledged rotation in the history", f"{missing} not in it") if missing else None
 
 
 def _done(seen: Seen) -> Broken | None:
     newest = int(seen.kv.get("version") or 0)
-    late = [version for version in seen.done if version > newest]
+    late = [version for version in seen.done if version > newest and not seen.restored]
     return Broken(OTHER, f"versions {late}, which answers promised", f"KV is at {newest}") if late else None
 
 
 def _copy(seen: Seen) -> Broken | None:
     other = [name for name in _SECRETS_OF_READERS if seen.kv.get(name) != seen.served.get(name)]
-    return Broken(OTHER, "the plugin serves what KV holds", f"{', '.join(other)} differ") if other else None
+    if not other or (seen.restored and seen.state != "ok"):  # what was owed to the plugin may lead a KV that went back
+        return None
+    told = f"{', '.join(other)} differ: {seen.served.get('version')} is served, KV is at {seen.kv.get('version')}"
+    return Broken(OTHER, "the plugin serves what KV holds", f"{told}, state {seen.state}")
 
 
 def _refused(seen: Seen) -> Broken | None:

@@ -175,6 +175,22 @@ class FullDisk:
 
 
 @dataclass(frozen=True)
+class Restore:
+    """An operator restores the server from a snapshot, and tells nobody."""
+
+    stage: Stage
+    rounds_ago: int = 0
+
+    def strike(self) -> None:
+        """See `Injector`."""
+        self.stage.restore(self.rounds_ago)
+
+    def heal(self) -> None:
+        """See `Injector`: it seals and unseals itself meanwhile."""
+        until(self.stage.stack.vault.active, "an active server", BACK_SECONDS)
+
+
+@dataclass(frozen=True)
 class Clock:
     """The first sidecar's time of day jumps, and jumps back."""
 
@@ -234,6 +250,9 @@ def injector(name: str, stage: Stage) -> Injector:
         "seal": lambda: Seal(stage),
         "disk full": lambda: FullDisk(stage),
         "disk full and kill server": lambda: Both((FullDisk(stage), Kill(stage, ("server",)))),
+        "restored": lambda: Restore(stage),
+        "restored from a round ago": lambda: Restore(stage, 1),
+        "restored and kill sidecar": lambda: Both((Kill(stage, ("sidecar",)), Restore(stage))),
         "clock a day on": lambda: Clock(stage, "+1d"),
         "clock a day back": lambda: Clock(stage, "-1d"),
     }

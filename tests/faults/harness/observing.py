@@ -14,6 +14,7 @@ from vault_salesforce.dev.waiting import until
 REST_SECONDS: Final = 150.0
 MOST_LOOKS: Final = 5
 SOON_SECONDS: Final = 75.0  # chores that could not be done are left alone for up to a minute
+AFTER_A_RESTORE_SECONDS: Final = 10.0  # most is owed by a person
 WAITING_FOR_PEOPLE: Final = ("stuck", "awaiting_token")
 BUSY: Final = ("rotating",)
 
@@ -33,6 +34,7 @@ class Noted:
         accidents: How much happens to it, and to everything.
         human: Somebody changed the password in Salesforce.
         ends: A lease ended, which must rotate.
+        restored: Vault went back in time.
     """
 
     before: Mapping[str, int]
@@ -45,6 +47,7 @@ class Noted:
     accidents: int = 0
     human: bool = False
     ends: bool = False
+    restored: bool = False
 
 
 class Observer:
@@ -91,7 +94,7 @@ class Observer:
     def see(self, role: Role, noted: Noted, counted: Mapping[str, int], copies: int) -> Seen:
         """Everything about one role, at one moment of rest; waits for what is owed to the history and to the plugin."""
         if not noted.human:
-            self._until_live(role)
+            self.until_live(role)
         for _ in range(MOST_LOOKS):
             before = self._rests(role)
             seen = self._look(role, noted, counted, copies)
@@ -125,6 +128,7 @@ class Observer:
             served=served,
             refused=() if noted.answered or noted.ends else tuple(noted.refused),
             human=noted.human,
+            restored=noted.restored,
         )
 
     def _rests(self, role: Role) -> dict[str, Any]:
@@ -134,14 +138,15 @@ class Observer:
 
         return dict(until(look, f"rest of {role.name}", REST_SECONDS, LOOK_SECONDS))
 
-    def _until_live(self, role: Role) -> None:
-        """A mail that is on its way becomes a version by itself."""
+    def until_live(self, role: Role) -> bool:
+        """Whether KV comes to hold what the org holds: a mail becomes a version by itself, as does a next rotation."""
 
         def look() -> bool:
             return self.is_live(role) or self._status(role)["state"] not in ("ok", *BUSY)
 
         with contextlib.suppress(TimeoutError):  # the checks say what is missing
             until(look, f"what is live of {role.name}", SOON_SECONDS, LOOK_SECONDS)
+        return self.is_live(role)
 
     def is_live(self, role: Role) -> bool:
         """Whether KV holds what the org holds."""
@@ -199,23 +204,25 @@ class Observer:
         """What the plugin serves and what the history tells, once both are as they should be, or time is over."""
         served: dict[str, Any] = {}
         history: list[str] = []
+        owed = () if noted.restored else noted.acknowledged
 
         def told() -> bool:
             nonlocal served, history
             try:
                 served = dict(self._stage.vault.send("GET", f"v1/sf/static-creds/{role.name}").data)
-                if noted.acknowledged:
+                if owed:
                     rows = self._stage.vault.send("GET", f"v1/sf/history/{role.name}").data.get("rotations") or ()
                     history = [str(row["rotation_id"]) for row in rows]
             except OSError:
                 return False
-            if (missing := set(noted.acknowledged) - set(history)) and (queued := self._queued(role)) in missing:
+            if (missing := set(owed) - set(history)) and (queued := self._queued(role)) in missing:
                 role.queued = queued  # it is to be in the history of the next round
                 history.append(queued)
-            return served.get("version") == held["version"] and set(noted.acknowledged) <= set(history)
+            return served.get("version") == held["version"] and set(owed) <= set(history)
 
         with contextlib.suppress(TimeoutError):  # the checks say what is missing
-            until(told, f"what is owed of {role.name}", SOON_SECONDS, LOOK_SECONDS)
+            seconds = AFTER_A_RESTORE_SECONDS if noted.restored else SOON_SECONDS
+            until(told, f"what is owed of {role.name}", seconds, LOOK_SECONDS)
         return served, history
 
 

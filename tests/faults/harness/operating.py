@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from faults.harness.stage import LOOK_SECONDS, Role, Stage
+from faults.harness.stage import LOOK_SECONDS, Role, Stage, password
 
 from vault_salesforce.dev.waiting import until
 
@@ -60,7 +60,7 @@ class Operator:
                 ), f"{status['state']} ({status['reason']}), after {' | '.join(followed) or 'nothing'}"
             if followed and followed[-1].endswith(step):
                 self._never.wait(AGAIN_SECONDS)  # what was lost a moment ago is not tried again at once
-            if role.told_nobody and "/unlock/" not in step:
+            if role.told_nobody and status["state"] != "held" and "/unlock/" not in step:
                 what = role.told_nobody.pop(0)
                 answered = self._hand_in(role, what)
                 # What logs in no more was replaced by the engine's own change; what is refused otherwise, as while a
@@ -113,6 +113,11 @@ class Operator:
             return
         if path.startswith("sf/rotate/"):
             self.rotate(role, **fields)
+        elif fields.get("password") == "-":
+            # Nobody knows it: the user gets a new one in Salesforce, as the reason says.
+            role.known_password = password()
+            stage.org.ask("PATCH", f"users/{role.username}", {"password": role.known_password})
+            self._hand_in(role, PASSWORD)
         else:
             stage.vault.send("POST", f"v1/{path}", fields)
 

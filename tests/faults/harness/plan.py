@@ -46,6 +46,11 @@ WITH_TWO_SIDECARS: Final[Mapping[str, int]] = {
     "sidecar to server: half-open": 2,
     "server to sidecar: cut": 1,
 }
+RESTORES: Final[Mapping[str, int]] = {
+    "restored": 3,
+    "restored from a round ago": 3,
+    "restored and kill sidecar": 2,
+}
 PEOPLE: Final = {
     "token": ("human changes the password", "human resets the token", "stale consumer"),
     "trusted": ("human changes the password", "stale consumer"),
@@ -63,6 +68,7 @@ class Shape:
         sidecars: How many.
         clock: The sidecars' clock can be set; the second one's is some seconds off from the start.
         small_disk: The server's disk can be filled.
+        snapshots: A snapshot of the server is taken before each round.
         faults: What happens to everything at once, by weight.
         needs: What this machine must offer: `libfaketime`, `mount`.
     """
@@ -72,6 +78,7 @@ class Shape:
     sidecars: int = 1
     clock: bool = False
     small_disk: bool = False
+    snapshots: bool = False
     needs: str = ""
 
 
@@ -86,8 +93,9 @@ SHAPES: Final = (
         needs="libfaketime",
     ),
     Shape("small disk", {"disk full": 4, "disk full and kill server": 2}, small_disk=True, needs="mount"),
+    Shape("restored", RESTORES, snapshots=True),
 )
-_TURNS: Final = ("plain", "plain", "two sidecars", "plain", "small disk", "plain", "skewed clocks")
+_TURNS: Final = ("plain", "plain", "two sidecars", "plain", "small disk", "plain", "skewed clocks", "restored")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -12,9 +12,9 @@ from faults.harness.checks import LOCKOUT, OTHER, Broken, broken
 from faults.harness.injectors import injector, seconds_of, serve_again
 from faults.harness.observing import Noted, Observer
 from faults.harness.operating import PASSWORD, TOKEN, Operator
-from faults.harness.plan import RolePlan, Round, When, WorldFault
+from faults.harness.plan import RESTORES, RolePlan, Round, When, WorldFault
 from faults.harness.script import Aim, Moment
-from faults.harness.stage import Role, Stage, password
+from faults.harness.stage import UNKNOWN, Role, Stage, password
 from faults.harness.tally import Tally
 
 MOMENT_SECONDS: Final = 3.0  # for a moment that may never come; then it happens anyway
@@ -38,6 +38,8 @@ class Rounds:
         self._operator = Operator(stage, self._told)
         self._noted: dict[str, Noted] = {}
         self._struck: dict[str, list[str]] = {}
+        # Up to which version of each role all were looked at, when the last snapshot was taken, and the one before.
+        self._saved: tuple[dict[str, int], dict[str, int]] = {}, {}
         self._never = threading.Event()
 
     def play(self, plan: Round) -> None:
@@ -52,10 +54,15 @@ class Rounds:
             self._noted[roles[each.number].name].accidents = len(plan.world) + len(each.faults)
         for role in roles.values():
             role.unproven.clear()
+            if role.loose_at == UNKNOWN:
+                role.loose_at = self._noted[role.name].version
             if role.queued:
                 self._noted[role.name].acknowledged.append(role.queued)
                 self._noted[role.name].goes += _goes(role)
                 role.queued = ""
+        if stage.shape.snapshots:
+            stage.save()
+            self._saved = {role.name: role.checked_version for role in roles.values()}, self._saved[0]
         self._struck = {role.name: [] for role in roles.values()}
         moments = self._moments(plan, roles)
         deeds = {
@@ -79,7 +86,20 @@ class Rounds:
         self._never.wait(GRACE_SECONDS)
         stage.script.heal()
         serve_again(stage)
+        if any(fault.name in RESTORES for fault in plan.world):
+            self._went_back(plan, roles.values())
         self._look(plan, roles, began)
+
+    def _went_back(self, plan: Round, roles: Iterable[Role]) -> None:
+        """What was so in Vault before this round, or the last one, is so again: of what came later nothing is owed."""
+        memory = not any(fault.name == "restored and kill sidecar" for fault in plan.world)
+        for role in roles:
+            noted = self._noted[role.name]
+            noted.restored, noted.ends = True, False
+            noted.human |= not memory  # nobody knows what was changed: as if a person had
+            noted.goes += _goes(role)
+            role.checked_version = min(each.get(role.name, role.checked_version) for each in self._saved)
+            role.loose_at, role.queued = UNKNOWN, ""
 
     def _moments(self, plan: Round, roles: Mapping[int, Role]) -> dict[Any, tuple[Aim, Moment]]:
         def moment(when: When) -> tuple[Aim, Moment]:
@@ -172,7 +192,8 @@ class Rounds:
     def _look(self, plan: Round, roles: Mapping[int, Role], began: float) -> None:
         """Wait for rest, hold every promise against what is seen, and make all well again."""
         left = self._observer.wait_for_rest(self._noted)
-        self._release()
+        if not any(noted.restored for noted in self._noted.values()):
+            self._release()  # else whoever follows next steps does
         after = self._observer.counted()
         script = self._stage.script
         seen = dict(
@@ -218,7 +239,7 @@ class Rounds:
         steps, why = self._operator.mend(role)
         self._tally.steps += steps
         noted.goes += steps
-        if not why and not self._observer.is_live(role):
+        if not why and not self._observer.until_live(role):
             why = "the status is ok, and KV's password is not live"
         if why:
             self._fail(plan, each, role, Broken(OTHER, "next steps that lead to a live password in KV", why), [])

@@ -20,15 +20,18 @@ from faults.harness.plan import Shape, kind_of
 from faults.harness.relay import HttpLine, Line, Loop
 from faults.harness.script import Script
 
+from vault_salesforce.dev.openbao import BAO
 from vault_salesforce.dev.stack import Stack
 from vault_salesforce.dev.waiting import until
 
 LIBFAKETIME: Final = "libfaketime"  # of PyPI; Debian 12's own build fails each `time.sleep` of Python 3.11
+SNAPSHOTS_KEPT: Final = 2
 APART: Final = "+9"  # seconds; a day apart it would take no request, and said so
 SMALL_DISK: Final = "96m"
 THREADS: Final = 48
 _ROOM: Final = {"VAULT_SALESFORCE_SLOTS": "128", "VAULT_SALESFORCE_WEB_THREADS": "48"}
 LOOK_SECONDS: Final = 0.25  # between two looks at one of some hundred roles
+NO_LEASE, UNKNOWN = -1, -2
 _AT_ONCE: Final = 6  # roles that are made at once
 _TRUSTED: Final = {"login_ranges": ["127.0.0.1"]}
 
@@ -44,7 +47,7 @@ class Role:
         checked_version: KV versions up to this one were looked at.
         unproven: KV versions of this round that never logged in.
         known_password: What a person set in Salesforce, if somebody did.
-        loose_at: KV version that somebody holds under a lease whose end was never heard of.
+        loose_at: KV version that somebody holds under a lease whose end was never heard of; `UNKNOWN`: the present one.
         queued: Id of an acknowledged rotation that begins once the role is well again.
         told_nobody: What a person who did something in Salesforce would hand in, in this order.
     """
@@ -55,7 +58,7 @@ class Role:
     checked_version: int = 0
     unproven: set[int] = field(default_factory=set)
     known_password: str = field(default="", repr=False)
-    loose_at: int = -1
+    loose_at: int = NO_LEASE
     queued: str = ""
     told_nobody: list[str] = field(default_factory=list)
 
@@ -119,6 +122,7 @@ class Stage:
         self._disk = shape.small_disk
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="faults")
         self._clock_files: list[Path] = []
+        self._snapshots: list[Path] = []
         self.stack = Stack(tell, sidecars=shape.sidecars, sidecar_environment=_ROOM)
         self.roles: list[Role] = []
 
@@ -176,6 +180,24 @@ class Stage:
     def server_directory(self) -> Path:
         """Where the server keeps everything."""
         return self.stack.directory / "vault"
+
+    def save(self) -> None:
+        """Take a snapshot of the server."""
+        file = self.stack.directory / f"{secrets.token_hex(4)}.snap"
+        self._snapshot("save", file)
+        self._snapshots.append(file)
+        for old in self._snapshots[:-SNAPSHOTS_KEPT]:
+            old.unlink()
+        del self._snapshots[:-SNAPSHOTS_KEPT]
+
+    def restore(self, rounds_ago: int) -> None:
+        """Everything in the server is as it was when a snapshot was taken: before this round, or the oldest kept."""
+        self._snapshot("restore", self._snapshots[-min(1 + rounds_ago, len(self._snapshots))])
+
+    def _snapshot(self, what: str, file: Path) -> None:
+        vault = self.stack.vault
+        command = (BAO, "operator", "raft", "snapshot", what, str(file))
+        subprocess.run(command, env=vault.environment_of_cli(vault.root_token), capture_output=True, check=True)
 
     def set_clock(self, number: int, offset: str) -> None:
         """Set one sidecar's time of day apart from the machine's, such as `+1d`; heard of within a second."""

@@ -1,13 +1,15 @@
 """Vault goes back: what a sidecar that runs does, what one that starts does, and how a person leads on."""
 
 import copy
+from collections import deque
+from contextlib import suppress
 
 import pytest
 from fakes import CALLER, JOURNAL, Killed
 from stage import Stage
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
-from vault_plugin_sdk.logical.errors import CallerError, TransientError
+from vault_plugin_sdk.logical.errors import CallerError, EngineError, TransientError
 from vault_salesforce_sidecar.records.hold import RESTORED, START_HELD
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
 from vault_salesforce_sidecar.rotation.holds import ALL
@@ -220,3 +222,68 @@ def test_a_brake_that_could_not_be_pulled_is_pulled_before_anything_else_is_read
     with pytest.raises(TransientError, match="KV shows version 1"):
         rotations.rotate("crm", CALLER)
     assert rotations.holds.stopping().hold.cause == RESTORED
+
+
+def follow(rotations):
+    """Do what the status says, as printed."""
+    step = rotations.status("crm").next_step
+    if step == "vault write -f sf/rotate/crm":
+        rotations.rotate("crm", CALLER)
+    elif step == "vault write sf/resync/crm try=current":
+        resync(rotations, try_="current")
+    elif step == "vault delete sf/hold":
+        rotations.holds.release(ALL, CALLER)
+    else:
+        pytest.fail(step)
+
+
+@pytest.mark.parametrize("self_managed", [True, False])
+@pytest.mark.parametrize("call", ["log_in", "change"])
+@pytest.mark.parametrize("ago", [0, 2])
+def test_a_restore_in_the_midst_of_a_rotation_is_led_out_of_by_next_steps_alone(self_managed, call, ago):
+    """Found by the fault tests: stuck before its publication, a role was sent to `rotate`, which KV behind refused."""
+    stage = Stage(self_managed=self_managed)
+    rotations = stage.enrolled()
+    restore = snapshot(stage.engine_kv, stage.creds_kv)
+    for _ in range(ago):
+        assert rotations.rotate("crm", CALLER).done
+    stage.org.script = {call: deque([restore])}
+    with suppress(EngineError):
+        rotations.rotate("crm", CALLER)
+    for _ in range(5):
+        sweep(stage, rotations)
+        if rotations.status("crm").state == "ok":
+            break
+        with suppress(EngineError):
+            follow(rotations)
+    assert rotations.status("crm").state == "ok"
+    assert stage.is_live
+    assert stage.published["version"] > 1 + ago
+    assert (stage.person.fails, stage.person.lockouts) == (0, 0)
+
+
+def test_a_status_claims_nothing_where_kv_cannot_be_read():
+    stage = Stage()
+    rotations = stage.enrolled()
+    stage.creds_kv.sealed = True
+    with pytest.raises(KvUnavailable):
+        rotations.status("crm")
+
+
+def test_a_status_tells_of_a_kv_that_went_back_also_where_the_entry_is_written_meanwhile():
+    """Found by the fault tests: `ok`, for a chore wrote the entry between the two readings of it."""
+    stage = Stage()
+    rotations = stage.enrolled()
+    restore = snapshot(stage.engine_kv, stage.creds_kv)
+    rotations.rotate("crm", CALLER)
+    restore()
+    desk = rotations.carrier.desk
+    newest, writes = desk.newest, iter([True])
+
+    def written_meanwhile(role, record):
+        if next(writes, False):
+            stage.engine_kv.write(JOURNAL, stage.entry, len(stage.engine_kv.versions[JOURNAL]))
+        return newest(role, record)
+
+    desk.newest = written_meanwhile
+    assert rotations.status("crm").state == "stuck"
