@@ -64,6 +64,7 @@ def see(product: Product, one: Begun, answer: "Answer | str") -> Seen:
         served=product.static_creds(account),
         refused=[f"{code} {body['code']}"] if body.get("code") and code >= HTTPStatus.TOO_MANY_REQUESTS else [],
         human=False,
+        restored=False,
     )
 
 
