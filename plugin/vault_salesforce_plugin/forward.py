@@ -123,30 +123,21 @@ class Forwarder:
         if len(quote(request.path)) > MAX_PATH_BYTES:
             raise CallerError(f"there is no path of more than {MAX_PATH_BYTES} bytes", status=HTTPStatus.NOT_FOUND)
         subject = request.path.rstrip("/").rpartition("/")[2]
+        is_second_run = self._may_be_a_second_run(request)  # as it came: trying itself takes as long as being young
+        try:
+            return await self._by_one_of(await self._in_order(request, subject), request)
+        except Lost as exc:
+            return _lost(request, subject, exc)
+        except (_Declined, Busy, TransientError) as exc:
+            if is_second_run:
+                return _lost(request, subject, Lost(_SECOND_RUN))
+            return _nothing_begun(exc)
+
+    async def _in_order(self, request: Request, subject: str) -> Iterable[Sidecar]:
         in_order = await self._sidecars.in_order(subject)
         if not in_order:
             raise await self._nobody(request)
-        try:
-            return await self._by_one_of(in_order, request)
-        except Lost as exc:
-            return _lost(request, subject, exc)
-        except Busy as exc:
-            if self._may_be_a_second_run(request):
-                return _lost(request, subject, Lost(_SECOND_RUN))
-            if exc.own:
-                raise TransientError(
-                    "too many of your requests are under way; nothing was begun",
-                    status=HTTPStatus.TOO_MANY_REQUESTS,
-                    code="busy",
-                    retry_after_seconds=1,
-                ) from exc
-            raise TransientError(
-                "too many requests are waiting for the sidecars; nothing was begun", retry_after_seconds=1
-            ) from exc
-        except TransientError:
-            if self._may_be_a_second_run(request):
-                return _lost(request, subject, Lost(_SECOND_RUN))
-            raise
+        return in_order
 
     def _may_be_a_second_run(self, request: Request) -> bool:
         """Whether a process before this one may have passed this request on: the server asks anew after a plugin's end.
@@ -161,7 +152,7 @@ class Forwarder:
         end = self._clock.monotonic() + self._limits.all_seconds
         body = json.dumps(request.data, separators=(",", ":")).encode() if request.data else b""
         reasons = []
-        declined: Answer | None = None
+        declined: _Declined | None = None
         for sidecar in in_order:
             if self._clock.monotonic() >= end:
                 reasons.append(f"{sidecar.instance}: no time was left to ask it")
@@ -174,9 +165,9 @@ class Forwarder:
             except _UnknownKey:
                 reasons.append(f"{sidecar.instance}: it has not registered since this plugin was started")
             except _Declined as exc:
-                declined = exc.answer
+                declined = exc
         if declined is not None:
-            return _passed_on(declined)
+            raise declined
         raise TransientError(
             f"no sidecar can be reached: {'; '.join(reasons)}",
             code="no_sidecar_reached",
@@ -258,6 +249,24 @@ class Forwarder:
             remedy=f"see whether the sidecars run, and whether they reach Vault (vault read {request.mount_point}info)",
             retry_after_seconds=BEAT_SECONDS,
         )
+
+
+def _nothing_begun(refusal: _Declined | Busy | TransientError) -> Response | None:
+    """The answer where no sidecar took the request. Raises: TransientError."""
+    if isinstance(refusal, _Declined):
+        return _passed_on(refusal.answer)
+    if isinstance(refusal, TransientError):
+        raise refusal
+    if refusal.own:
+        raise TransientError(
+            "too many of your requests are under way; nothing was begun",
+            status=HTTPStatus.TOO_MANY_REQUESTS,
+            code="busy",
+            retry_after_seconds=1,
+        ) from refusal
+    raise TransientError(
+        "too many requests are waiting for the sidecars; nothing was begun", retry_after_seconds=1
+    ) from refusal
 
 
 def _passed_on(answer: Answer) -> Response | None:

@@ -122,6 +122,31 @@ async def test_no_5xx_for_a_rotation_that_a_killed_process_may_have_passed_on_be
         await plugin.ask_as(alice, "update", "rotate/crm")
 
 
+async def test_a_process_is_as_young_as_it_was_when_the_request_came(mounted, stand_in, alice):
+    """Found by the fault tests: what was tried for seconds was answered by a process that had grown old over it."""
+    storage, door = MemoryStorage(), stand_in()
+    before = mounted(storage)
+    await before.start()
+    await door.join(before)
+    plugin = mounted(storage)
+    await plugin.start()
+    door.on_stranger = plugin.grow_old
+    answer = await plugin.ask_as(alice, "update", "rotate/crm")
+    assert (answer.status, answer.data["state"]) == (None, "unknown")
+
+
+@pytest.mark.parametrize("code", ["not_up", "stopping"])
+async def test_a_young_process_passes_on_no_503_of_a_sidecar_that_declines_either(mounted, stand_in, alice, code):
+    door = stand_in()
+    plugin = mounted(MemoryStorage())
+    await plugin.start()
+    await door.join(plugin)
+    door.reply = lambda claims, body: (503, {"errors": ["it is not up"], "code": code})
+    assert (await plugin.ask_as(alice, "update", "rotate/crm")).data["state"] == "unknown"
+    plugin.grow_old()
+    assert (await plugin.ask_as(alice, "update", "rotate/crm")).status == 503
+
+
 async def test_a_lost_answer_to_a_rotation_promises_nothing_and_is_sent_once(plugin, stand_in):
     hanging, other = stand_in("one"), stand_in("two")
     calls = []

@@ -71,6 +71,7 @@ async def test_a_sidecar_that_declines_has_done_nothing_so_the_next_is_tried(plu
     starting.reply = lambda claims, body: (503, said)
     await plugin.start()
     await starting.join(plugin)
+    plugin.grow_old()
     assert await plugin.ask("update", "rotate/crm") == Response(data=said, status=503)
     await other.join(plugin)
     for number in range(4):
