@@ -282,4 +282,4 @@ def _goes(role: Role) -> int:
 def _without_number(fault: str) -> str:
     call, colon, deed = fault.partition(": ")
     head, _, number = call.rpartition(" ")
-    return f"{head}{colon}{deed}" if number.isdigit() else fault
+    return f"{head}{colon}{deed}" if colon and number.isdigit() else fault
