@@ -139,9 +139,9 @@ class Beginning:
         return True
 
     def queued(self, account: Account, stored: Stored[JournalEntry]) -> None:
-        """Begin the rotation that was asked for while another one ran; where it may not be, it is dropped.
+        """Begin the rotation that was asked for while another one ran; where it may not be, the history says why.
 
-        Raises: TransientError, KvUnavailable: it stays queued.
+        Raises: TransientError, KvUnavailable, Conflict: it stays queued.
         """
         queued = stored.record.queued
         if not queued or State(stored.record.state) not in FREE:
@@ -167,6 +167,10 @@ class Beginning:
             if isinstance(exc, TransientError) and exc.code != NO_ATTEMPTS_LEFT:
                 raise
             log.warning("a queued rotation is dropped", role=account.name, rotation_id=queued, reason=exc.sentence)
+            now = self._parts.clock.now()
+            dropped = begun(stored.record, caller, "force", queued)
+            dropped = replace(dropped, began=now, since=now, state=State.WITHDRAWN.value, reason=exc.sentence)
+            self._carrier.chores.remember(dropped)  # its id was given out
             self._desk.edit(account, drop)
 
     def anew(

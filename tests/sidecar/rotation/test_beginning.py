@@ -184,6 +184,28 @@ def test_what_is_queued_outlives_a_moment_without_vault():
     assert stage.published["version"] == 3
 
 
+def test_one_that_may_not_begin_any_more_is_in_the_history_with_the_reason():
+    """Found by the fault tests: its id had been given out, and nothing told what became of it."""
+    stage = Stage()
+    rotations = stage.enrolled()
+    told = []
+    stage.org.script["change"] = deque([lambda: told.append(rotations.rotate("crm", CALLER, force=True))])
+    push = rotations.carrier.chores.push
+
+    def spoil(*given):
+        push(*given)
+        rotations.carrier.chores.push = push
+        stage.creds_kv.write("creds/crm", {"password": "somebody's own"}, stage.published["version"])
+
+    rotations.carrier.chores.push = spoil
+    rotations.rotate("crm", CALLER)
+    assert not stage.entry["queued"]
+    assert stage.person.changes == 1
+    (row,) = [row for row in rotations.history("crm") if row.rotation_id == told[0].rotation_id]
+    assert (row.cause, row.outcome, row.display_name) == ("force", "withdrawn", CALLER.display_name)
+    assert "not one that this engine published" in row.reason
+
+
 def test_one_more_needs_the_same_consent_as_the_first():
     stage = Stage(token_from="manual", untrusted=True)
     stage.enrolled()
