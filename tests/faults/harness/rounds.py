@@ -237,6 +237,10 @@ class Rounds:
         elif seen[each.number].state == "ok":
             return
         steps, why = self._operator.mend(role)
+        if not why and noted.human and not self._observer.until_live(role):
+            self._operator.rotate(role)  # a brake stood against the one that was to see the foreign password
+            more, why = self._operator.mend(role)
+            steps += more
         self._tally.steps += steps
         noted.goes += steps
         if not why and not self._observer.until_live(role):
