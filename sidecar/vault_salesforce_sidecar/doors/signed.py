@@ -10,7 +10,15 @@ import jwt
 from vault_plugin_sdk.framework.coerce import finite
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 from vault_plugin_sdk.logical.request import Request
-from vault_salesforce_contract.forwarding import ALGORITHM, CLOCK_SKEW, METHODS, UNKNOWN_KEY, Claims, body_digest
+from vault_salesforce_contract.forwarding import (
+    ALGORITHM,
+    CLOCK_SKEW,
+    LIFETIME_SECONDS,
+    METHODS,
+    UNKNOWN_KEY,
+    Claims,
+    body_digest,
+)
 from vault_salesforce_sidecar.vault.register import Registrar, Trust
 
 LEEWAY_SECONDS = 15  # how far the clocks of a Vault node and a sidecar may be apart
@@ -61,6 +69,9 @@ class SignedDoor:
         if scheme.lower() != "bearer" or not token:
             raise _not_let_in("the request carries no signature")
         claims = self._claims(token)
+        if claims.exp - claims.iat > LIFETIME_SECONDS:
+            # It would be taken for longer than `Once` remembers that it was done.
+            raise _not_let_in("the signature would last too long")
         if METHODS.get(claims.operation) != method or claims.path != path or claims.digest != body_digest(body):
             raise _not_let_in("the signature is for another request")
         request = Request(claims.operation, path, _fields(body), claims.caller, mount_accessor=claims.iss)

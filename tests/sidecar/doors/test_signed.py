@@ -91,6 +91,12 @@ def test_a_signature_has_its_time(door, plugin, issued):
     assert refused(door, *plugin.signed("update", "rotate/crm", iat=issued, exp=ends)) == (503, "clock_skew")
 
 
+@pytest.mark.parametrize("seconds", [LIFETIME_SECONDS + 1, 10 * 365 * 86_400, 10**15])
+def test_no_signature_is_taken_for_longer_than_it_is_remembered(door, plugin, seconds):
+    now = int(time.time())
+    assert refused(door, *plugin.signed("update", "rotate/crm", iat=now, exp=now + seconds)) == (401, "not_signed")
+
+
 def test_clocks_may_be_a_little_apart(door, plugin):
     now = int(time.time())  # not when the tests were collected
     door.authenticate(*plugin.signed("update", "rotate/crm", iat=now - 40, exp=now - 10))
