@@ -49,11 +49,13 @@ class InlinePool:
 
 @dataclass
 class Accidents:
-    """Counts the calls that leave the process, and kills it at one of them."""
+    """Counts the calls that leave the process, and kills it at one of them, or has something else happen to it."""
 
     calls: int = 0
     kill_at: int | None = None
     after: bool = False  # the call takes effect, and nobody hears of it
+    strike_at: int | None = None
+    strike: Callable[[str, Callable[[], Any]], Any] = lambda _, call: call()
     names: list[str] = field(default_factory=list)
 
     def around(self, name: str, call: Callable[[], Any]) -> Any:
@@ -62,7 +64,7 @@ class Accidents:
         fatal = self.calls == self.kill_at
         if fatal and not self.after:
             raise Killed(name)
-        result = call()
+        result = self.strike(name, call) if self.calls == self.strike_at else call()
         if fatal:
             raise Killed(name)
         return result
@@ -78,6 +80,7 @@ class MemoryKv:
         self.sealed = False
         self.lost_writes = 0  # so many writes happen and are answered with an error
         self.written_at: dict[str, float] = {}
+        self.earlier: dict[str, KvVersion | None] = {}  # what was there before the last write
         self._lock = threading.Lock()
 
     def read(self, path: str) -> KvVersion | None:
@@ -85,6 +88,7 @@ class MemoryKv:
 
     def write(self, path: str, data: Mapping[str, Any], cas: int) -> int:
         def write() -> int:
+            before = self._newest(path)
             with self._lock:
                 if cas != len(self.versions.get(path, ())):
                     raise Conflict(path)
@@ -93,6 +97,7 @@ class MemoryKv:
                 if limit:
                     kept[: len(kept) + 1 - limit] = [None] * (len(kept) + 1 - limit)
                 kept.append(dict(data))
+                self.earlier[path] = before
                 self.written_at[path] = self._clock.seconds
                 return len(kept)
 

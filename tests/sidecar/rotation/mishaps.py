@@ -1,0 +1,80 @@
+"""What may become of one call on its way, other than that its process dies: each as a strike of `Accidents`."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from vault_salesforce_sidecar.rotation.parts import PushFailed
+from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, OrgRefused
+from vault_salesforce_sidecar.store import Conflict, KvUnavailable
+
+Call = Callable[[], Any]
+REFUSALS = (Conflict, OrgRefused, KvUnavailable)
+
+
+def lost(name: str) -> Exception:
+    """What the caller of a call sees of an answer that never came."""
+    if name == "push":
+        return PushFailed("no answer")
+    return Lost() if name.startswith("org: ") else KvUnavailable("no answer")
+
+
+def not_made(name: str, _call: Call) -> Any:
+    """Nobody was there: it is certain that nothing happened."""
+    if name == "push":
+        raise PushFailed("nobody is there")
+    raise NotSent if name.startswith("org: ") else KvUnavailable("nobody is there", nothing_done=True)
+
+
+def lost_before(name: str, _call: Call) -> Any:
+    """It does not arrive, and nobody says so."""
+    raise lost(name)
+
+
+def lost_after(name: str, call: Call) -> Any:
+    """It takes effect, and its answer is lost."""
+    with contextlib.suppress(REFUSALS):
+        call()
+    raise lost(name)
+
+
+def twice(_name: str, call: Call) -> Any:
+    """The network doubles it; the first answer comes back."""
+    try:
+        return call()
+    finally:
+        with contextlib.suppress(REFUSALS):
+            call()
+
+
+def twice_and_the_second_answer(_name: str, call: Call) -> Any:
+    """The network doubles it; the answer to the second one comes back."""
+    with contextlib.suppress(REFUSALS):
+        call()
+    return call()
+
+
+class Late:
+    """It takes effect when the test says so; its answer was lost long before."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Call] = []
+
+    def __call__(self, name: str, call: Call) -> Any:
+        self._waiting.append(call)
+        raise lost(name)
+
+    def land(self) -> None:
+        """It arrives."""
+        while self._waiting:
+            with contextlib.suppress(REFUSALS):
+                self._waiting.pop()()
+
+
+MISHAPS = {
+    "not made": not_made,
+    "lost before": lost_before,
+    "lost after": lost_after,
+    "twice": twice,
+    "twice, the second answer": twice_and_the_second_answer,
+}
