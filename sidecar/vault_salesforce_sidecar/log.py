@@ -3,7 +3,9 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+import threading
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Protocol, TextIO
 
 import structlog
@@ -12,6 +14,8 @@ from vault_plugin_sdk.framework.secretstr import SecretStr
 
 REDACTED = "(redacted)"
 _SECRET_NAME = re.compile(r"(?i)(?:password|passwd|token|secret|secret_id|private_key|authorization|assertion|sid)$")
+# Whose exceptions have a text that is ours, or the system's: any other may repeat what it was given, a secret with it.
+_OURS = ("vault_salesforce_", "vault_plugin_sdk.")
 # These print whole requests at DEBUG, passwords and tokens with them.
 _TALKATIVE = ("urllib3", "zeep", "zeep.transports", "hvac", "requests", "imapclient")
 
@@ -60,7 +64,7 @@ def configure(level: str, stream: TextIO | None = None) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_told),
     ]
     structlog.configure(
         processors=[
@@ -88,6 +92,43 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     root.setLevel(level.upper())
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.INFO, root.level))
+
+
+def hear_the_unheard() -> None:
+    """Log what nobody caught, wherever it was raised, as any other fault; Python would print it as it is."""
+    log = structlog.get_logger(__name__)
+
+    def of_thread(fault: threading.ExceptHookArgs) -> None:
+        if fault.exc_type is not SystemExit:  # a thread may end so
+            log.critical("unexpected", exc_info=(fault.exc_type, fault.exc_value, fault.exc_traceback))
+
+    sys.excepthook = lambda kind, exc, at: log.critical("unexpected", exc_info=(kind, exc, at))
+    threading.excepthook = of_thread
+    sys.unraisablehook = lambda fault: log.error(
+        "unexpected", exc_info=(fault.exc_type, fault.exc_value, fault.exc_traceback)
+    )
+
+
+def _told(exc_info: Any) -> str:
+    """An exception and what led to it, the first first: where each came from, its kind, and its text if it is ours."""
+    head = "Traceback (most recent call last):\n"
+    return "\n".join(
+        head + "".join(traceback.format_tb(exc.__traceback__)) + _named(exc) for exc in reversed([*_chain(exc_info[1])])
+    )
+
+
+def _named(exc: BaseException) -> str:
+    kind = type(exc)
+    ours = kind.__module__.startswith(_OURS) or isinstance(exc, OSError)
+    return f"{kind.__qualname__}: {exc}" if ours else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while exc is not None and id(exc) not in seen:
+        seen.add(id(exc))
+        yield exc
+        exc = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
 
 
 def _clean(value: Any) -> Any:

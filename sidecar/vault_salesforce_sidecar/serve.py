@@ -65,6 +65,7 @@ def main(environ: Mapping[str, str]) -> None:
         sys.stderr.writelines(f"vault-salesforce sidecar: {fault}\n" for fault in exc.faults)
         raise SystemExit(USAGE_STATUS) from None
     logs.configure(settings.log_level)
+    logs.hear_the_unheard()
     keep_private()
     for sentence in misspelt(environ):
         log.warning("settings", reason=sentence)

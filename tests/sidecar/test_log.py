@@ -1,14 +1,18 @@
 """The log: valid JSON, and nothing secret in it."""
 
+import gc
 import io
 import json
 import logging
+import sys
+import threading
 
 import pytest
 import structlog
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar import log as logs
+from vault_salesforce_sidecar.store import KvUnavailable
 
 
 @pytest.fixture
@@ -62,13 +66,40 @@ def test_libraries_that_print_whole_requests_never_do(lines):
     assert lines() == []
 
 
-def test_an_exception_is_one_line(lines):
-    try:
-        int("boom")
-    except ValueError:
-        structlog.get_logger("x").exception("failed")
+def test_an_exception_is_one_line_with_the_text_that_is_ours_or_the_systems_and_nobody_elses(lines):
+    given = "A-given-password-1"
+    for raised in (KvUnavailable("Vault is sealed"), FileNotFoundError(2, "No such file", "/a"), ValueError(given)):
+        try:
+            try:
+                int(given)
+            except ValueError as exc:
+                raise raised from exc
+        except Exception:
+            structlog.get_logger("x").exception("failed")
+            logging.getLogger("gunicorn.error").exception("failed")
+    told = [line["exception"] for line in lines()]
+    assert len(told) == 6
+    ends = ["KvUnavailable: Vault is sealed", "FileNotFoundError: [Errno 2] No such file: '/a'", "builtins.ValueError"]
+    assert [text.splitlines()[-1] for text in told] == [end for end in ends for _ in range(2)]
+    for text in told:
+        assert "builtins.ValueError\n" in text, "what led to it comes first"
+        assert __file__ in text
+    assert "A-given" not in json.dumps(lines())
+
+
+def test_causes_that_bite_their_tail_end(lines):
+    first, second = ValueError(), KeyError()
+    first.__cause__, second.__cause__ = second, first
+    structlog.get_logger("x").error("failed", exc_info=first)
     (line,) = lines()
-    assert "ValueError: invalid literal" in line["exception"]
+    assert line["exception"].splitlines()[1::2] == ["builtins.KeyError", "builtins.ValueError"]
+
+
+def test_an_error_that_is_told_from_outside_its_handler_is_told_too(lines):
+    """As what an unexpected fault of a request is."""
+    structlog.get_logger("x").error("unexpected", exc_info=RuntimeError("A-given-password-1"))
+    (line,) = lines()
+    assert line["exception"].splitlines()[1:] == ["builtins.RuntimeError"]
 
 
 def test_a_traceback_names_functions_and_lines_and_no_value_that_they_held(lines):
@@ -91,3 +122,31 @@ def test_a_traceback_names_functions_and_lines_and_no_value_that_they_held(lines
         assert "TypeError" in line["exception"]
         assert "A-local" not in json.dumps(line)
         assert "A-given" not in json.dumps(line)
+
+
+def test_what_nobody_caught_is_a_line_of_the_log_too(lines, monkeypatch, capfd):
+    for where, name in ((sys, "excepthook"), (threading, "excepthook"), (sys, "unraisablehook")):
+        monkeypatch.setattr(where, name, None)
+    logs.hear_the_unheard()
+
+    class Ends:
+        def __del__(self):
+            raise ValueError(given)
+
+    def fail():
+        int(given)
+
+    given = "A-given-password-1"
+    try:
+        fail()
+    except ValueError:
+        sys.excepthook(*sys.exc_info())
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    Ends()
+    gc.collect()
+    told = lines()
+    assert [line["event"] for line in told] == ["unexpected"] * 3
+    assert all(line["exception"].endswith("builtins.ValueError") for line in told)
+    assert given not in json.dumps(told) + "".join(capfd.readouterr())
