@@ -21,6 +21,7 @@ _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h|d)")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,3})?")
 _TRUE, _FALSE = {"1", "t", "true"}, {"0", "f", "false"}
 _EARLIEST_SECONDS = 1_000_000_000  # September 2001: 20300131 is a date without its dashes, and no time of 1970
+_DEEPEST = 64  # objects and lists within each other; a recursion of ours or of others ends at some hundreds
 MAX_SECONDS = 2**33  # some 270 years: beyond it Go's own durations overflow
 
 
@@ -48,6 +49,25 @@ def finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("is no number that JSON can hold")
     return number
+
+
+def json_object(text: str | bytes) -> dict[str, Any] | None:
+    """The JSON object in what somebody else wrote; None where it is none, or one that could not be written again."""
+    try:
+        document = json.loads(text, parse_float=finite, parse_constant=finite)
+        return document if isinstance(document, dict) and not _is_deep(document) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(_DEEPEST):
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+        level = [one for one in level if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def coerce(kind: Kind, value: Any) -> Any:

@@ -1,13 +1,12 @@
 """A request signed by the plugin becomes a logical Request: the JWT names it, the digest ties the body to it."""
 
-import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import jwt
 
-from vault_plugin_sdk.framework.coerce import finite
+from vault_plugin_sdk.framework.coerce import json_object
 from vault_plugin_sdk.logical.errors import CallerError, OperatorError
 from vault_plugin_sdk.logical.request import Request
 from vault_salesforce_contract.forwarding import (
@@ -122,11 +121,7 @@ def _not_let_in(sentence: str, code: str = "not_signed") -> CallerError:
 def _fields(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
-    try:
-        fields = json.loads(body, parse_float=finite, parse_constant=finite)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        # The cause would show the body.
+    fields = json_object(body)
+    if fields is None:
         raise CallerError("the body must be a JSON object")
     return fields

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import stamina
 import urllib3
@@ -16,9 +16,10 @@ from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable, KvVersion
 from vault_salesforce_sidecar.vault.recent import LAG_SECONDS, LOOK_SECONDS, Recent
 from vault_salesforce_sidecar.vault.servers import Servers
-from vault_salesforce_sidecar.vault.transport import CALL_SECONDS, open_client
+from vault_salesforce_sidecar.vault.transport import CALL_SECONDS, NotVault, open_client
 
 _NEVER = threading.Event()
+Taken = TypeVar("Taken")
 CAS_MISMATCH = "check-and-set parameter did not match"
 
 
@@ -81,14 +82,17 @@ class Vault:
 
     def read(self, path: str) -> Mapping[str, Any] | None:
         """The `data` at a path; None where there is nothing."""
-        answer = self.repeated("read", path, lambda: _found(lambda: self.client.adapter.get(f"/v1/{path}")))
-        return None if answer is None else answer["data"]
+        return self.repeated(
+            "read",
+            path,
+            lambda: _found(lambda: self.client.adapter.get(f"/v1/{path}"), lambda answer: _object(answer["data"])),
+        )
 
     def write(self, path: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write JSON to a path; the answer's `data`, empty where it has none."""
         with self.translated("write", path):
             answer = self.client.write_data(path, data=dict(data))
-        return (answer or {}).get("data") or {}
+            return _taken(answer, lambda answer: _object((answer or {}).get("data")) or {})
 
     def password_from_policy(self, policy: str) -> SecretStr:
         """A password of Vault's password policy of that name. Raises: VaultRefused: 404, there is none."""
@@ -115,7 +119,7 @@ class Vault:
         """Log in at an auth method, once. The token is not yet used. Raises: VaultRefused: it was not let in."""
         with self.translated("login", f"auth/{mount}/login"):
             answer = self.client.adapter.post(f"/v1/auth/{mount}/login", json=given)
-        return _token(answer["auth"], "client_token", "lease_duration")
+            return _taken(answer, lambda answer: _token(answer["auth"], "client_token", "lease_duration"))
 
     def look_up_wrapping(self, token: SecretStr) -> Mapping[str, Any]:
         """What a wrapping token wraps: `creation_path`, `creation_time`, `creation_ttl`. It stays as it was.
@@ -129,18 +133,24 @@ class Vault:
         with self.translated("unwrap", "sys/wrapping/unwrap"):
             # As a token of its own, and never the one in use: any other request with it would spend it.
             answer = self.client.adapter.post("/v1/sys/wrapping/unwrap", headers={"X-Vault-Token": token.reveal()})
-        return answer["data"] or {}
+            return _taken(answer, lambda answer: _object(answer["data"]) or {})
 
     def look_up(self, token: SecretStr) -> Token:
         """What Vault knows of the token in use. Raises: VaultRefused: it has ended."""
-        answer = self.repeated("read", "auth/token/lookup-self", self.client.auth.token.lookup_self)
-        return Token(token, int(answer["data"].get("ttl") or 0), bool(answer["data"].get("renewable")))
+        return self.repeated(
+            "read",
+            "auth/token/lookup-self",
+            lambda: _taken(
+                self.client.auth.token.lookup_self(),
+                lambda answer: _token({"id": token, **answer["data"]}, "id", "ttl"),
+            ),
+        )
 
     def renew(self) -> Token:
         """Renew the token in use. Raises: VaultRefused: it has ended, or cannot be renewed."""
         with self.translated("update", "auth/token/renew-self"):
             answer = self.client.auth.token.renew_self()
-        return _token(answer["auth"], "client_token", "lease_duration")
+            return _taken(answer, lambda answer: _token(answer["auth"], "client_token", "lease_duration"))
 
     @contextmanager
     def translated(self, operation: str, path: str) -> Iterator[None]:
@@ -161,7 +171,7 @@ class Vault:
                 nothing_done=isinstance(exc, _NOT_SENT),
             ) from exc
 
-    def repeated(self, operation: str, path: str, call: Callable[[], Any]) -> Any:
+    def repeated(self, operation: str, path: str, call: Callable[[], Taken]) -> Taken:
         """A read, repeated where the connection broke: a pooled one may have been closed by the server."""
         with self.translated(operation, path):
             for attempt in stamina.retry_context(
@@ -201,16 +211,13 @@ class KvMount:
         return found
 
     def _read(self, path: str) -> KvVersion | None:
-        def call() -> Any:
+        def call() -> KvVersion | None:
             return _found(
-                lambda: self._kv.read_secret_version(path, mount_point=self._mount, raise_on_deleted_version=True)
+                lambda: self._kv.read_secret_version(path, mount_point=self._mount, raise_on_deleted_version=True),
+                _version,
             )
 
-        answer = self._vault.repeated("read", f"{self._mount}/data/{path}", call)
-        metadata = ((answer or {}).get("data") or {}).get("metadata")
-        if not metadata:
-            return None
-        return KvVersion(answer["data"].get("data"), int(metadata["version"]), metadata.get("custom_metadata") or {})
+        return self._vault.repeated("read", f"{self._mount}/data/{path}", call)
 
     def write(self, path: str, data: Mapping[str, Any], cas: int) -> int:
         """See `store.Kv.write`.
@@ -249,7 +256,7 @@ class KvMount:
     def _write(self, path: str, data: Mapping[str, Any], cas: int) -> int:
         with self._vault.translated("write", f"{self._mount}/data/{path}"):
             answer = self._kv.create_or_update_secret(path, dict(data), cas=cas, mount_point=self._mount)
-        return int(answer["data"]["version"])
+            return _taken(answer, lambda answer: int(answer["data"]["version"]))
 
     def set_metadata(
         self, path: str, *, max_versions: int | None = None, custom_metadata: Mapping[str, str] | None = None
@@ -266,11 +273,10 @@ class KvMount:
     def list(self, prefix: str) -> list[str]:
         """See `store.Kv.list`."""
 
-        def call() -> Any:
-            return _found(lambda: self._kv.list_secrets(prefix, mount_point=self._mount))
+        def call() -> list[str] | None:
+            return _found(lambda: self._kv.list_secrets(prefix, mount_point=self._mount), _keys)
 
-        answer = self._vault.repeated("list", f"{self._mount}/metadata/{prefix}", call)
-        return list(answer["data"]["keys"]) if answer else []
+        return self._vault.repeated("list", f"{self._mount}/metadata/{prefix}", call) or []
 
     def configuration(self) -> Mapping[str, Any]:
         """The mount's own settings: `cas_required`, `delete_version_after`, `max_versions`."""
@@ -281,14 +287,43 @@ def _number(newest: KvVersion | None) -> int:
     return newest.version if newest else 0
 
 
-def _found(call: Callable[[], Any]) -> Any:
-    """The answer, also one that comes as a 404: a deleted version's metadata, or None where nothing is said at all."""
+def _found(call: Callable[[], Any], take: Callable[[Any], Taken]) -> Taken | None:
+    """What is taken of the answer, also of a 404: a deleted version's metadata, or None where nothing is there."""
     try:
-        return call()
+        answer = call()
     except hvac_exceptions.InvalidPath as exc:
         if exc.errors:  # there is no such mount
             raise
-        return exc.json if (exc.json or {}).get("data") else None
+        answer = exc.json
+        if not (answer or {}).get("data"):
+            return None
+    return _taken(answer, take)
+
+
+def _taken(answer: Any, take: Callable[[Any], Taken]) -> Taken:
+    """What is taken of an answer. Raises: NotVault: it has another shape than Vault's."""
+    try:
+        return take(answer)
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise NotVault from exc
+
+
+def _object(value: Any) -> Mapping[str, Any] | None:
+    if value is None or isinstance(value, Mapping):
+        return value
+    raise TypeError("not an object")
+
+
+def _version(answer: Any) -> KvVersion:
+    data, metadata = answer["data"], answer["data"]["metadata"]
+    return KvVersion(_object(data.get("data")), int(metadata["version"]), metadata.get("custom_metadata") or {})
+
+
+def _keys(answer: Any) -> list[str]:
+    keys = answer["data"]["keys"]
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise TypeError("not names")
+    return keys
 
 
 def _token(auth: Mapping[str, Any], text: str, ttl: str) -> Token:
@@ -299,6 +334,8 @@ _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTi
 
 
 def _reason(exc: urllib3.exceptions.HTTPError) -> str:
+    if isinstance(exc, NotVault):
+        return "what answers there is not Vault"
     if isinstance(exc, urllib3.exceptions.SSLError):
         return "its certificate was not accepted"
     if isinstance(exc, _NOT_SENT):

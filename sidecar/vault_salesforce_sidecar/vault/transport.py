@@ -11,13 +11,20 @@ import urllib3
 from hvac.adapters import Adapter
 from hvac.utils import raise_for_error
 
+from vault_plugin_sdk.framework.coerce import json_object
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.vault.servers import Servers
 
 CONNECT_SECONDS = 3.0
 CALL_SECONDS = 10.0
+# What Vault says with these is a JSON object; a page comes from something that stands in front of it.
+_SAID_IN_JSON = (200, 400, 403, 404)
 # A sealed node answers 503; one that finds no active node 500, or a redirect to where that was.
 _FROM_A_NODE_IN_ORDER = (*range(200, 300), *range(400, 500))
+
+
+class NotVault(urllib3.exceptions.HTTPError):
+    """What answered is not Vault: a load balancer, a firewall, a page of whoever is at that address now."""
 
 
 def open_pool(ca_cert_file: str, connections: int, servers: int = 1) -> urllib3.PoolManager:
@@ -67,7 +74,7 @@ class Urllib3Adapter(Adapter):  # type: ignore[misc]  # hvac carries no types
         """See hvac.
 
         Returns: The JSON object of a 200, else None.
-        Raises: hvac.exceptions.VaultError: any other answer. urllib3.exceptions.HTTPError: no answer.
+        Raises: hvac.exceptions.VaultError: any other answer. urllib3.exceptions.HTTPError: no answer, or not Vault's.
         """
         sent = {"X-Vault-Request": "true", **(headers or {})}
         if self.token:
@@ -80,7 +87,10 @@ class Urllib3Adapter(Adapter):  # type: ignore[misc]  # hvac carries no types
             body = json.dumps(kwargs["json"]).encode()
         query = f"?{urlencode(kwargs['params'])}" if kwargs.get("params") else ""
         answer = self._answer(method.upper(), self.urljoin(url) + query, body, sent)
-        document = _document(answer.data)
+        document = json_object(answer.data)
+        if document is None and answer.status in _SAID_IN_JSON:
+            self._servers.doubt()
+            raise NotVault
         if raise_exception and answer.status >= 300:  # noqa: PLR2004 - a redirect is no answer either
             errors = document.get("errors") if document else None
             raise_for_error(method, url, answer.status, f"status {answer.status}", errors=errors, json=document)
@@ -126,11 +136,3 @@ class _NoSession:
 
 
 _NO_SESSION = _NoSession()
-
-
-def _document(data: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(data) if data else None
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None

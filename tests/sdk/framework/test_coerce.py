@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault_plugin_sdk.framework.coerce import MAX_SECONDS, Kind, coerce, jsonable
+from vault_plugin_sdk.framework.coerce import MAX_SECONDS, Kind, coerce, json_object, jsonable
 from vault_plugin_sdk.framework.secretstr import SecretStr
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes().map(str)
@@ -165,3 +165,25 @@ def test_a_fault_repeats_nothing_of_the_value(kind, value):
 def test_a_secret_has_no_json_form():
     with pytest.raises(TypeError):
         jsonable(SecretStr("x"))
+
+
+@given(st.text() | st.dictionaries(st.text(), JSON).map(json.dumps))
+def test_what_is_read_as_an_object_can_be_written_again(text):
+    found = json_object(text)  # of what Python writes some is no JSON
+    assert found is None or json_object(json.dumps(found, allow_nan=False)) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "null", "[]", '"a"', "1", "{", '{"a": NaN}', '{"a": -Infinity}', '{"a": 1e999}', b'{"a": "\xff"}'),
+        *('{"a": ' * 65 + "1" + "}" * 65, '{"a": ' + "[" * 64 + "]" * 64 + "}", '{"a": ' + "[" * 100_000),
+    ],
+)
+def test_anything_else_is_none(text):
+    assert json_object(text) is None
+
+
+def test_an_object_may_be_as_deep_as_anybodys():
+    assert json_object('{"a": ' * 64 + "1" + "}" * 64) is not None
+    assert json_object(b'{"a": [[[{}]]]}') == {"a": [[[{}]]]}

@@ -5,6 +5,7 @@ import secrets
 import socket
 import threading
 import traceback
+from itertools import product
 
 import pytest
 
@@ -310,6 +311,64 @@ def test_a_server_that_does_not_do_it_is_away(pool, status, body, sentence):
     address, _ = _one_answer(head.encode() + body)
     with pytest.raises(KvUnavailable, match=sentence):
         Vault(pool, address).kv("kv").write("a", {}, 0)
+
+
+CALLS = {
+    "read": lambda vault: vault.kv("kv").read("a"),
+    "write": lambda vault: vault.kv("kv").write("a", {}, 0),
+    "list": lambda vault: vault.kv("kv").list("a/"),
+    "read a path": lambda vault: vault.read("sys/x"),
+    "log in": lambda vault: vault.log_in("approle", role_id="r"),
+    "look up": lambda vault: vault.look_up(SecretStr("t")),
+    "renew": lambda vault: vault.renew(),
+    "unwrap": lambda vault: vault.unwrap(SecretStr("t")),
+}
+WRITES_TO_THE_MOUNT = {
+    "metadata": lambda vault: vault.kv("kv").set_metadata("a", max_versions=1),
+    "write a path": lambda vault: vault.write("sf/published/crm", {}),
+}
+ANY_OBJECT = ("read a path", "unwrap")
+PAGE = b"<html>We are down for maintenance.</html>"
+PAGES = {
+    "a page": (200, PAGE),
+    "nothing": (200, b""),
+    "a page that is not found": (404, PAGE),
+    "a page of a firewall": (403, PAGE),
+    "a refusal by a page": (400, PAGE),
+    "a list": (200, b"[]"),
+    "what is deep": (200, b'{"data":' + b"[" * 5_000 + b"]" * 5_000 + b"}"),
+    "what is no number": (200, b'{"data": {"data": {}, "metadata": {"version": NaN}, "keys": NaN}}'),
+}
+SHAPES = {
+    "an empty object": b"{}",
+    "text for data": b'{"data": "x", "auth": "x"}',
+    "other members": b'{"data": {"data": 3, "metadata": {"version": "x"}, "keys": [7], "ttl": "x"}, "auth": {}}',
+}
+
+
+@pytest.mark.parametrize("what", PAGES)
+@pytest.mark.parametrize("call", CALLS | WRITES_TO_THE_MOUNT)
+def test_what_stands_in_front_of_vault_is_not_taken_for_an_empty_vault(pool, call, what):
+    status, body = PAGES[what]
+    address, _ = _one_answer(f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    vault = Vault(pool, address)
+    with pytest.raises(KvUnavailable, match="what answers there is not Vault") as told:
+        (CALLS | WRITES_TO_THE_MOUNT)[call](vault)
+    # Whether it was passed on before that was said, nobody knows.
+    assert not isinstance(told.value, VaultRefused)
+    assert not told.value.nothing_done
+
+
+@pytest.mark.parametrize(
+    ("call", "what"),
+    # What is read at a path, or was wrapped, may be any object.
+    [(call, what) for call in CALLS for what in SHAPES if (call, what) not in product(ANY_OBJECT, ["other members"])],
+)
+def test_an_answer_of_another_shape_than_vaults_is_none(pool, call, what):
+    body = SHAPES[what]
+    address, _ = _one_answer(f"HTTP/1.1 200 x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    with pytest.raises(KvUnavailable, match="what answers there is not Vault"):
+        CALLS[call](Vault(pool, address))
 
 
 def test_a_write_whose_answer_was_lost_is_not_sent_again(pool):
