@@ -29,10 +29,13 @@ from vault_plugin_sdk.logical.request import Operation, Request
 from vault_plugin_sdk.logical.response import Response
 from vault_plugin_sdk.wire.backend_service import BackendService
 from vault_plugin_sdk.wire.broker import Broker
+from vault_plugin_sdk.wire.convert import reply_to_pb
 from vault_plugin_sdk.wire.handshake import HandshakeError, read_invitation
 from vault_plugin_sdk.wire.proto import backend_pb2 as pb
 from vault_plugin_sdk.wire.proto.go_plugin_pb2 import ConnInfo
 from vault_salesforce_contract.forwarding import Claims, body_digest
+from vault_salesforce_plugin.forward import _passed_on as passed_on
+from vault_salesforce_plugin.http import Answer, Lost
 from vault_salesforce_sidecar.doors.signed import SignedDoor
 from vault_salesforce_sidecar.mailbox import address
 from vault_salesforce_sidecar.mailbox.imap import translated
@@ -186,6 +189,24 @@ def record(content: bytes) -> None:
             continue
 
 
+def reply(content: bytes) -> None:
+    """What a sidecar answers to the plugin; the first byte says with which status: the server can pass it on."""
+    statuses = (200, 201, 204, 302, 400, 401, 404, 500, 503)
+    try:
+        response = passed_on(Answer(statuses[content[0] % len(statuses)] if content else 200, content[1:]))
+    except Lost:
+        return
+    raw = reply_to_pb(response).response.data
+    json.loads(raw or "null", parse_constant=_never)
+    document = json.loads(raw or "null") or {}
+    if "http_raw_body" in document:
+        json.loads(base64.b64decode(document["http_raw_body"]) or "null", parse_constant=_never)
+
+
+def _never(word: str) -> None:
+    raise AssertionError(f"{word} is no JSON")
+
+
 def heartbeat(content: bytes) -> None:
     """What the mount answers to a heartbeat."""
     try:
@@ -271,6 +292,6 @@ ENTRANCES: Mapping[str, Callable[[bytes], None]] = {
     entrance.__name__: entrance
     for entrance in (
         *(frame, announcement, answer, mail, token, claims, body, path, record, heartbeat, environment, imap),
-        *(mailbox, soap, query),
+        *(mailbox, reply, soap, query),
     )
 }

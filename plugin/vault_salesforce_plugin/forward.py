@@ -2,12 +2,12 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
+from vault_plugin_sdk.framework.coerce import json_object
 from vault_plugin_sdk.framework.path import WRITES
 from vault_plugin_sdk.logical.errors import CallerError, EngineError, OperatorError, TransientError
 from vault_plugin_sdk.logical.request import Operation, Request
@@ -209,11 +209,14 @@ class Forwarder:
             whose=request.caller.identity,
         )
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            if (_document(answer) or {}).get("code") == UNKNOWN_KEY:
+            if (json_object(answer.body) or {}).get("code") == UNKNOWN_KEY:
                 raise _UnknownKey
             # Nothing was done there either; the caller, whose token is good, would look for the fault in it.
             raise Unreachable("it does not take this mount's signature")
-        if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and (_document(answer) or {}).get("code") in _DECLINES:
+        if (
+            answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+            and (json_object(answer.body) or {}).get("code") in _DECLINES
+        ):
             raise _Declined(answer)
         return answer
 
@@ -273,24 +276,16 @@ def _passed_on(answer: Answer) -> Response | None:
     """The sidecar's answer as the mount's. Raises: Lost where it is none of ours."""
     if answer.status == HTTPStatus.NO_CONTENT:
         return None
-    document = _document(answer)
+    document = json_object(answer.body)
     if document is None:
         pass
     elif answer.status == HTTPStatus.OK:
-        data, warnings = document.get("data"), document.get("warnings") or ()
-        if data is None or isinstance(data, dict):
+        data, warnings = document.get("data"), document.get("warnings") or []
+        if (data is None or isinstance(data, dict)) and isinstance(warnings, list):
             return Response(data=data, warnings=tuple(str(warning) for warning in warnings))
     elif HTTPStatus.OK < answer.status < HTTPStatus.MULTIPLE_CHOICES or "errors" in document:
         return Response(data=document, status=answer.status)
     raise Lost("something else than a sidecar's answer came back")
-
-
-def _document(answer: Answer) -> Mapping[str, Any] | None:
-    try:
-        document = json.loads(answer.body)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _lost(request: Request, subject: str, reason: Lost) -> Response:

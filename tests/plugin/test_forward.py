@@ -185,7 +185,14 @@ async def test_a_lost_answer_to_a_read_may_be_asked_again(plugin, stand_in):
     assert (refused.value.status, refused.value.code) == (503, "answer_lost")
 
 
-@pytest.mark.parametrize("page", [b"<html>Bad gateway</html>", b"[1]", b'{"data": 1}'])
+@pytest.mark.parametrize(
+    "page",
+    [
+        *(b"<html>Bad gateway</html>", b"[1]", b'{"data": 1}', b'{"warnings": 3}', b'{"data": {"version": NaN}}'),
+        *(b'{"data": {"version": 1e999}}', b'{"data": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"),
+        b'{"data": ' + b'{"a": ' * 900 + b"1" + b"}" * 901,
+    ],
+)
 async def test_an_answer_that_is_not_a_sidecars_is_a_lost_one(plugin, stand_in, page):
     door = stand_in()
 

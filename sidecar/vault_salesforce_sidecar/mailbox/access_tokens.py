@@ -2,12 +2,14 @@
 
 import http.client
 import json
+import re
 import ssl
 import threading
 import time
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
+from vault_plugin_sdk.framework.coerce import json_object
 from vault_plugin_sdk.framework.secretstr import SecretStr
 from vault_salesforce_sidecar.mailbox.mail import MailboxUnavailable
 
@@ -15,7 +17,9 @@ FETCH_SECONDS: Final = 10.0
 LONGEST_ANSWER: Final = 64 * 1024  # bytes
 EARLY_SECONDS: Final = 120.0  # before the end of a token's life another one is fetched
 USUAL_SECONDS: Final = 3600.0  # the life of a token whose issuer says nothing of it
+LONGEST_SECONDS: Final = 86_400.0  # whatever the issuer says
 TOKEN_URL: Final = "token_url"  # noqa: S105 - the name of a member
+_TOKEN: Final = re.compile("[!-~]+")  # RFC 6750; it goes into a line of IMAP
 
 
 class AccessTokens:
@@ -93,24 +97,18 @@ def _fetch(form: dict[str, str], context: ssl.SSLContext) -> tuple[SecretStr, fl
         # A redirect is not followed: the secret goes where the connection says and nowhere else.
         connection.request("POST", target, body, head)
         with connection.getresponse() as response:
-            told = _members(response.read(LONGEST_ANSWER))
+            told = json_object(response.read(LONGEST_ANSWER)) or {}
     except (OSError, http.client.HTTPException) as exc:
         why = "its certificate is not good" if isinstance(exc, ssl.SSLCertVerificationError) else "no readable answer"
         raise MailboxUnavailable(f"no access token from {url.hostname}: {why}") from exc
     finally:
         connection.close()
     token, seconds = told.get("access_token"), told.get("expires_in", USUAL_SECONDS)
-    if response.status != http.HTTPStatus.OK or not isinstance(token, str) or not token:
+    if response.status != http.HTTPStatus.OK or not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise MailboxUnavailable(f"no access token from {url.hostname}: {response.status}, {_error(told)}")
-    return SecretStr(token), float(seconds) if isinstance(seconds, int | float) else USUAL_SECONDS
-
-
-def _members(text: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(text)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
+    if not isinstance(seconds, int | float):
+        seconds = USUAL_SECONDS
+    return SecretStr(token), float(max(0, min(seconds, LONGEST_SECONDS)))
 
 
 def _error(told: dict[str, Any]) -> str:

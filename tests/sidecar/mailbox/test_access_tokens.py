@@ -86,6 +86,11 @@ def test_a_token_that_lives_no_longer_is_fetched_anew(issuer):
         ((200, b"[]"), "no token"),
         ((200, b"<html>"), "no token"),
         ((200, b'{"access_token": 7}'), "no token"),
+        ((200, b'{"access_token": "two words"}'), "no token"),
+        ((200, b'{"access_token": "a\\u0001b"}'), "no token"),
+        ((200, b'{"access_token": "\\ud800"}'), "no token"),
+        ((200, b'{"access_token": "at-1", "expires_in": 1e999}'), "no token"),
+        ((200, b'{"a":' * 5_000 + b"1" + b"}" * 5_000), "no token"),
         ((200, b'{"access_token": "' + b"x" * access_tokens.LONGEST_ANSWER + b'"}'), "too large|no readable|no token"),
     ],
 )
@@ -95,6 +100,12 @@ def test_an_issuer_that_gives_none_is_told_without_the_secret(issuer, answer, wh
         AccessTokens(secret_of(issuer), issuer.context).current()
     assert "hidden" not in str(error.value)
     assert len(issuer.asked) == 1
+
+
+@pytest.mark.parametrize("seconds", ["1" + "0" * 400, "-1" + "0" * 400, "1e300", "true", '"soon"', "null", "[]"])
+def test_whatever_an_issuer_says_of_its_life_a_token_is_one(issuer, seconds):
+    issuer.answer = (200, b'{"access_token": "at-1", "expires_in": %s}' % seconds.encode())
+    assert AccessTokens(secret_of(issuer), issuer.context).current().reveal() == "at-1"
 
 
 def test_an_issuer_that_nobody_vouches_for_gets_no_secret(issuer):
