@@ -24,7 +24,7 @@ from vault_salesforce_contract.registration import (
 from vault_salesforce_sidecar.clock import SystemClock
 from vault_salesforce_sidecar.settings import from_environ
 from vault_salesforce_sidecar.store import KvUnavailable
-from vault_salesforce_sidecar.vault.register import COPIES_AT_ONCE, NotUnderstood, Registrar
+from vault_salesforce_sidecar.vault.register import APART_SECONDS, COPIES_AT_ONCE, NotUnderstood, Registrar
 
 HELD = {"crm": Held(3, "r3")}
 PART = part_of("crm")
@@ -291,6 +291,29 @@ def test_the_thread_beats_at_once_and_whenever_it_is_asked(registrar, plugin):
     assert plugin.heard.acquire(timeout=5)
     registrar.soon()
     assert plugin.heard.acquire(timeout=5)
+
+
+def test_however_often_strangers_wake_it_heartbeats_keep_apart(registrar, plugin, clock, monkeypatch):
+    paused, go_on, wait = threading.Semaphore(0), threading.Semaphore(0), clock.wait
+
+    def held(event, seconds):
+        if seconds != APART_SECONDS:
+            return wait(event, seconds)
+        paused.release()
+        assert go_on.acquire(timeout=5)
+        return event.is_set()
+
+    monkeypatch.setattr(clock, "wait", held)
+    registrar.start()
+    for heartbeats in (1, 2):
+        assert paused.acquire(timeout=5)
+        for _ in range(100):
+            registrar.soon()
+        assert len(plugin.written) == heartbeats
+        go_on.release()
+    assert paused.acquire(timeout=5)
+    registrar.stop()
+    go_on.release()
 
 
 def test_what_is_news_can_be_waited_for_until_the_plugin_has_heard_it(registrar, plugin, rotations):
