@@ -4,6 +4,7 @@ The secrets are not those that the test happens to know: they are read off the w
 """
 
 import contextlib
+import os
 import secrets
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from desk import mailed_token
+from faults.harness.injectors import children
 from product import Hook, Product
 from replica import Replica
 from tap import Tap
@@ -223,6 +225,11 @@ def crashes(life):
     product.misbehave(account, hook_url={"url": life.hook.url, "times": 1})
     life.tell("POST", f"rotate/{account.role}", {})
     life.rotate(account, version)
+    (plugin,) = children(stack.vault.part.pid)
+    os.kill(plugin, signal.SIGABRT)
+    version = product.version(account)
+    life.rotate(account, version)
+    assert children(stack.vault.part.pid) != [plugin]
     version, before = product.version(account), stack.vault.part.pid
     stack.vault.part.signal(signal.SIGABRT)
     product.until(lambda: stack.vault.part.pid not in (0, before) and stack.vault.active(), "the server, again", 60)

@@ -96,8 +96,9 @@ class Vault:
 
     def password_from_policy(self, policy: str) -> SecretStr:
         """A password of Vault's password policy of that name. Raises: VaultRefused: 404, there is none."""
+        path = f"sys/policies/password/{policy}/generate"
         try:
-            data = self.read(f"sys/policies/password/{policy}/generate")
+            data = self.read(path)
         except VaultRefused as exc:
             if exc.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -109,7 +110,8 @@ class Vault:
                 HTTPStatus.NOT_FOUND,
                 (),
             )
-        return SecretStr(data["password"])
+        with self.translated("read", path):
+            return _taken(data, lambda data: SecretStr(data["password"]))
 
     def use(self, token: SecretStr) -> None:
         """Use this token from the next call on."""

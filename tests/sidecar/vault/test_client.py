@@ -318,6 +318,7 @@ CALLS = {
     "write": lambda vault: vault.kv("kv").write("a", {}, 0),
     "list": lambda vault: vault.kv("kv").list("a/"),
     "read a path": lambda vault: vault.read("sys/x"),
+    "a password": lambda vault: vault.password_from_policy("p"),
     "log in": lambda vault: vault.log_in("approle", role_id="r"),
     "look up": lambda vault: vault.look_up(SecretStr("t")),
     "renew": lambda vault: vault.renew(),
