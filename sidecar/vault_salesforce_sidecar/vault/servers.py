@@ -7,6 +7,8 @@ from http import HTTPStatus
 
 import urllib3
 
+from vault_plugin_sdk.framework.coerce import json_object
+
 LOOK_SECONDS = 5.0  # a node that steps down goes on to answer, and what it reads lags behind from then on
 _NO_NODE_SECONDS = 0.5  # an election takes a second or two
 _TIMEOUT = urllib3.Timeout(connect=1.0, total=2.0)
@@ -73,4 +75,5 @@ class Servers:
             answer = self._pool.request("GET", f"{address.rstrip('/')}/v1/sys/health", timeout=_TIMEOUT, redirect=False)
         except urllib3.exceptions.HTTPError:
             return _OF_NO_USE
-        return _RANKS.get(answer.status, _OF_NO_USE)
+        is_vaults = "standby" in (json_object(answer.data) or {})  # not a page of what stands in front of it
+        return _RANKS.get(answer.status, _OF_NO_USE) if is_vaults else _OF_NO_USE

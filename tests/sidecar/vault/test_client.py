@@ -264,7 +264,7 @@ def test_a_mismatch_is_believed_once_the_later_version_can_be_read(pool):
 
 def test_a_standby_that_goes_on_to_lag_is_no_conflict_and_nothing_older_is_read_from_it(pool, monkeypatch):
     monkeypatch.setattr(client, "LAG_SECONDS", 0.0)
-    is_standby = (429, {})
+    is_standby = (429, {"standby": True})
     address, seen = _standby(WRITTEN, MISMATCH, _version(2), is_standby, _version(2), is_standby)
     kv = Vault(pool, address).kv("kv")
     kv.write("a", {"n": 3}, 2)
@@ -277,7 +277,7 @@ def test_a_standby_that_goes_on_to_lag_is_no_conflict_and_nothing_older_is_read_
 
 def test_what_the_active_node_holds_is_all_there_is_since_vault_was_restored(pool, monkeypatch):
     monkeypatch.setattr(client, "LAG_SECONDS", 0.0)
-    is_active = (200, {})
+    is_active = (200, {"standby": False})
     address, _ = _standby(
         WRITTEN, _version(1), is_active, _version(1), WRITTEN, MISMATCH, _version(1), is_active, _version(1)
     )

@@ -21,6 +21,7 @@ class Node:
 
     health: int
     answer: int = 204
+    told: bytes = b'{"initialized": true, "sealed": false, "standby": false}'
     asked: list[str] = field(default_factory=list)
     looked_at: int = 0
 
@@ -31,7 +32,7 @@ class Node:
             def do_GET(self):
                 if self.path == "/v1/sys/health":
                     node.looked_at += 1
-                    self._say(node.health)
+                    self._say(node.health, node.told)
                 else:
                     self._do()
 
@@ -42,10 +43,11 @@ class Node:
 
             do_POST = do_PUT = _do  # noqa: N815 - the base class's names
 
-            def _say(self, status):
+            def _say(self, status, text=b""):
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
+                self.wfile.write(text)
 
             def log_message(self, format, *args):  # noqa: A002 - the base class's name
                 """Say nothing."""
@@ -93,6 +95,15 @@ def test_the_active_node_is_asked_first_and_the_others_after_it(pool, nodes):
     assert Servers(pool, (a, b, c)).in_order() == (b, c, a)
 
 
+@pytest.mark.parametrize("page", [b"", b"<html>We are down for maintenance.</html>", b"{}", b"[]"])
+def test_a_page_in_front_of_a_node_is_no_active_node(pool, nodes, page):
+    nodes[0].health, nodes[0].told = ACTIVE, page
+    servers = Servers(pool, addresses(nodes))
+    assert servers.in_order()[0] == nodes[1].address
+    assert not Servers(pool, addresses(nodes)[:1]).first_is_active()
+    assert Servers(pool, addresses(nodes)[1:2]).first_is_active()
+
+
 def test_a_node_that_steps_down_is_noticed_within_seconds_and_not_asked_for_it_each_time(pool, nodes, time):
     servers = Servers(pool, addresses(nodes), time)
     servers.in_order()
@@ -135,10 +146,11 @@ def test_a_write_that_a_node_took_is_never_sent_to_another(pool, nodes):
     assert [len(node.asked) for node in nodes] == [0, 1, 0]
 
 
-def test_after_an_answer_that_a_node_in_order_does_not_give_the_active_one_is_looked_for(pool, nodes):
+@pytest.mark.parametrize("answer", [SEALED, 200], ids=["sealed", "a page"])
+def test_after_an_answer_that_a_node_in_order_does_not_give_the_active_one_is_looked_for(pool, nodes, answer):
     first, *others = addresses(nodes)
     vault = Vault(pool, first, others=others)
-    nodes[1].answer = SEALED
+    nodes[1].answer = answer
     with pytest.raises(KvUnavailable):
         vault.write("sf/a", {})
     nodes[1].health, nodes[2].health = SEALED, ACTIVE
