@@ -54,6 +54,21 @@ def twice_and_the_second_answer(_name: str, call: Call) -> Any:
     return call()
 
 
+class Stale:
+    """A read is answered by a server that has not heard of the last write; anything else is done.
+
+    Args:
+        mounts: The KV mounts.
+    """
+
+    def __init__(self, *mounts: Any) -> None:
+        self._mounts = {mount.name: mount for mount in mounts}
+
+    def __call__(self, name: str, call: Call) -> Any:
+        mount, reads, path = name.partition(": read ")
+        return self._mounts[mount].earlier.get(path) if reads else call()
+
+
 class Late:
     """It takes effect when the test says so; its answer was lost long before."""
 

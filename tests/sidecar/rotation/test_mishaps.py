@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 from fakes import CALLER
-from mishaps import MISHAPS, Late
+from mishaps import MISHAPS, Late, Stale
 from stage import Stage
 
 from vault_plugin_sdk.logical.errors import EngineError
@@ -46,18 +46,12 @@ def calls(kind):
     return list(stage.accidents.names)
 
 
-def stale(stage, name):
-    """What a server answers that has not heard of the last write; nothing was there before the first."""
-    mount, _, path = name.partition(": read ")
-    return {"engine": stage.engine_kv, "creds": stage.creds_kv}[mount].earlier.get(path)
-
-
 def survive(kind, number, strike):
     """One rotation in which this becomes of one call (None: a stale read); the promises that were not kept."""
     stage, rotations = staged(kind)
     before, acknowledged = stage.person.changes, ""
     stage.accidents.strike_at = number
-    stage.accidents.strike = strike or (lambda name, _call: stale(stage, name))
+    stage.accidents.strike = strike or Stale(stage.engine_kv, stage.creds_kv)
     with suppress(*NOBODY_ANSWERED):  # which promises that nothing was begun
         acknowledged = rotations.rotate("crm", CALLER, allow_security_token_wait=True).rotation_id
     run_out(stage, rotations, 3)
