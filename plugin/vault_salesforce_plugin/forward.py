@@ -123,21 +123,18 @@ class Forwarder:
         if len(quote(request.path)) > MAX_PATH_BYTES:
             raise CallerError(f"there is no path of more than {MAX_PATH_BYTES} bytes", status=HTTPStatus.NOT_FOUND)
         subject = request.path.rstrip("/").rpartition("/")[2]
+        in_order = await self._sidecars.in_order(subject)
+        if not in_order:
+            raise await self._nobody(request)
         is_second_run = self._may_be_a_second_run(request)  # as it came: trying itself takes as long as being young
         try:
-            return await self._by_one_of(await self._in_order(request, subject), request)
+            return await self._by_one_of(in_order, request)
         except Lost as exc:
             return _lost(request, subject, exc)
         except (_Declined, Busy, TransientError) as exc:
             if is_second_run:
                 return _lost(request, subject, Lost(_SECOND_RUN))
             return _nothing_begun(exc)
-
-    async def _in_order(self, request: Request, subject: str) -> Iterable[Sidecar]:
-        in_order = await self._sidecars.in_order(subject)
-        if not in_order:
-            raise await self._nobody(request)
-        return in_order
 
     def _may_be_a_second_run(self, request: Request) -> bool:
         """Whether a process before this one may have passed this request on: the server asks anew after a plugin's end.
