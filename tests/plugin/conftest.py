@@ -268,6 +268,22 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
+def replaced(mounted: Callable[..., Plugin]) -> Callable[..., Any]:
+    """Given a door, makes a process in the place of one at which that sidecar had registered."""
+
+    async def make(door: StandIn) -> Plugin:
+        storage = MemoryStorage()
+        before = mounted(storage)
+        await before.start()
+        await door.join(before)
+        plugin = mounted(storage)
+        await plugin.start()
+        return plugin
+
+    return make
+
+
+@pytest.fixture
 def alice() -> Caller:
     """Somebody, with everything that a server tells of a caller."""
     return Caller("request-7", "alice", "e-alice", "accessor-1", "192.0.2.1")

@@ -122,14 +122,10 @@ async def test_no_5xx_for_a_rotation_that_a_killed_process_may_have_passed_on_be
         await plugin.ask_as(alice, "update", "rotate/crm")
 
 
-async def test_a_process_is_as_young_as_it_was_when_the_request_came(mounted, stand_in, alice):
+async def test_a_process_is_as_young_as_it_was_when_the_request_came(replaced, stand_in, alice):
     """Found by the fault tests: what was tried for seconds was answered by a process that had grown old over it."""
-    storage, door = MemoryStorage(), stand_in()
-    before = mounted(storage)
-    await before.start()
-    await door.join(before)
-    plugin = mounted(storage)
-    await plugin.start()
+    door = stand_in()
+    plugin = await replaced(door)
     door.on_stranger = plugin.grow_old
     answer = await plugin.ask_as(alice, "update", "rotate/crm")
     assert (answer.status, answer.data["state"]) == (None, "unknown")

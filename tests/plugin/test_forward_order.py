@@ -8,7 +8,6 @@ import pytest
 
 from vault_plugin_sdk.logical.errors import OperatorError, TransientError
 from vault_plugin_sdk.logical.response import Response
-from vault_plugin_sdk.logical.storage import MemoryStorage
 from vault_salesforce_plugin import http as http_module
 
 
@@ -122,14 +121,10 @@ async def test_a_sidecar_that_meets_an_unknown_key_registers_and_gets_the_same_r
 
 
 async def test_a_new_process_whose_first_request_is_a_read_learns_its_mount_from_the_registration(
-    mounted, stand_in, alice
+    replaced, stand_in, alice
 ):
-    storage, door = MemoryStorage(), stand_in()
-    before = mounted(storage)
-    await before.start()
-    await door.join(before)
-    plugin = mounted(storage)
-    await plugin.start()
+    door = stand_in()
+    plugin = await replaced(door)
     loop = asyncio.get_running_loop()
 
     def learn():

@@ -19,8 +19,9 @@ from faults.harness.calls import Call, call_to_org, call_to_vault, username
 from faults.harness.plan import Shape, kind_of
 from faults.harness.relay import HttpLine, Line, Loop
 from faults.harness.script import Script
+from product import Product
+from snapshots import bao
 
-from vault_salesforce.dev.openbao import BAO
 from vault_salesforce.dev.stack import Stack
 from vault_salesforce.dev.waiting import until
 
@@ -195,9 +196,7 @@ class Stage:
         self._snapshot("restore", self._snapshots[-min(1 + rounds_ago, len(self._snapshots))])
 
     def _snapshot(self, what: str, file: Path) -> None:
-        vault = self.stack.vault
-        command = (BAO, "operator", "raft", "snapshot", what, str(file))
-        subprocess.run(command, env=vault.environment_of_cli(vault.root_token), capture_output=True, check=True)
+        bao(Product(self.stack), "operator", "raft", "snapshot", what, str(file))
 
     def set_clock(self, number: int, offset: str) -> None:
         """Set one sidecar's time of day apart from the machine's, such as `+1d`; heard of within a second."""

@@ -4,12 +4,15 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+from vault_plugin_sdk.logical.errors import EngineError
 from vault_salesforce_sidecar.rotation.parts import PushFailed
 from vault_salesforce_sidecar.salesforce.interface import Lost, NotSent, OrgRefused
 from vault_salesforce_sidecar.store import Conflict, KvUnavailable
 
 Call = Callable[[], Any]
 REFUSALS = (Conflict, OrgRefused, KvUnavailable)
+REFUSED = (EngineError, KvUnavailable, Conflict)  # what who asks the engine is told
+MOST_LOGINS = 3
 
 
 def lost(name: str) -> Exception:
@@ -93,3 +96,18 @@ MISHAPS = {
     "twice": twice,
     "twice, the second answer": twice_and_the_second_answer,
 }
+
+
+def run_out(stage: Any, rotations: Any, seconds: int = 45) -> None:
+    """Let a sidecar go on by itself."""
+    for _ in range(seconds):
+        rotations.tick()
+        stage.clock.seconds += 1
+
+
+def come_to_rest(stage: Any, rotations: Any, strike: Any) -> None:
+    """The same, and what was late arrives meanwhile."""
+    run_out(stage, rotations, 3)
+    if isinstance(strike, Late):
+        strike.land()
+    run_out(stage, rotations)

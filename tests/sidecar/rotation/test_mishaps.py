@@ -4,11 +4,8 @@ from contextlib import suppress
 
 import pytest
 from fakes import CALLER
-from mishaps import MISHAPS, Late, Stale
+from mishaps import MISHAPS, MOST_LOGINS, REFUSED, Late, Stale, come_to_rest, run_out
 from stage import Stage
-
-from vault_plugin_sdk.logical.errors import EngineError
-from vault_salesforce_sidecar.store import Conflict, KvUnavailable
 
 KINDS = {
     "self": {},
@@ -16,8 +13,6 @@ KINDS = {
     "app": {"by_app": True},
     "admin": {"self_managed": False},
 }
-NOBODY_ANSWERED = (EngineError, KvUnavailable, Conflict)
-MOST_LOGINS = 3
 
 
 def staged(kind):
@@ -30,12 +25,6 @@ def staged(kind):
     stage.person.logins = stage.accidents.calls = 0
     stage.accidents.names.clear()
     return stage, rotations
-
-
-def run_out(stage, rotations, seconds=45):
-    for _ in range(seconds):
-        rotations.tick()
-        stage.clock.seconds += 1
 
 
 def calls(kind):
@@ -52,12 +41,9 @@ def survive(kind, number, strike):
     before, acknowledged = stage.person.changes, ""
     stage.accidents.strike_at = number
     stage.accidents.strike = strike or Stale(stage.engine_kv, stage.creds_kv)
-    with suppress(*NOBODY_ANSWERED):  # which promises that nothing was begun
+    with suppress(*REFUSED):  # which promises that nothing was begun
         acknowledged = rotations.rotate("crm", CALLER, allow_security_token_wait=True).rotation_id
-    run_out(stage, rotations, 3)
-    if isinstance(strike, Late):
-        strike.land()
-    run_out(stage, rotations)
+    come_to_rest(stage, rotations, strike)
     name = stage.accidents.names[number - 1]
     copies = name == "org: log_in" and strike in (MISHAPS["twice"], MISHAPS["twice, the second answer"])
     history = [one.rotation_id for one in rotations.history("crm")]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fakes import CALLER, CRM, Killed
-from mishaps import MISHAPS, Late, Stale
+from mishaps import MISHAPS, MOST_LOGINS, REFUSED, Late, Stale, come_to_rest, run_out
 from stage import Stage
 
 from vault_plugin_sdk.framework.secretstr import SecretStr
@@ -16,12 +16,9 @@ from vault_plugin_sdk.logical.errors import EngineError
 from vault_salesforce_sidecar.claims import ACCOUNT, Claims
 from vault_salesforce_sidecar.paths import static_roles
 from vault_salesforce_sidecar.rotation.handed_in import HandedIn
-from vault_salesforce_sidecar.store import Conflict, KvUnavailable
 
 SET_BY_HAND = "Set-by-hand-2"
-MOST_LOGINS = 3
 MOST_TIMES = 4  # that somebody asks
-REFUSED = (EngineError, KvUnavailable, Conflict)
 
 
 def engine(stage, rotations):
@@ -36,6 +33,15 @@ def engine(stage, rotations):
     )
 
 
+def well(stage, rotations):
+    """What is so of every role that is well."""
+    return {
+        "live": stage.is_live,
+        "at rest": rotations.status("crm").state == "ok",
+        "the mount's copy": stage.pushed["crm"].version == stage.published["version"],
+    }
+
+
 @dataclass
 class Creating:
     """A role is made of a user and its password."""
@@ -48,11 +54,8 @@ class Creating:
 
     def kept(self, rotations: Any) -> dict[str, bool]:
         stage = self.stage
-        return {
-            "live": stage.is_live,
+        return well(stage, rotations) | {
             "the role": stage.roles.get("crm") is not None,
-            "its status": rotations.status("crm").state == "ok",
-            "the mount's copy": stage.pushed["crm"].version == stage.published["version"],
             "nobody else's user": refused(lambda: engine(stage, rotations).claims.take(ACCOUNT, CRM, "another")),
         }
 
@@ -88,12 +91,8 @@ class HandingIn:
         HandedIn(rotations).resync("crm", CALLER, password=password, security_token=None, try_=None, wait=10)
 
     def kept(self, rotations: Any) -> dict[str, bool]:
-        stage = self.stage
-        return {
-            "live": stage.is_live and stage.published["password"] == SET_BY_HAND,
-            "at rest": rotations.status("crm").state == "ok",
-            "the mount's copy": stage.pushed["crm"].version == stage.published["version"],
-        }
+        handed_in = self.stage.published["password"] == SET_BY_HAND
+        return well(self.stage, rotations) | {"what was handed in": handed_in}
 
 
 @dataclass
@@ -106,12 +105,7 @@ class Telling:
         HandedIn(rotations).security_token("crm", SecretStr(self.stage.person.token), CALLER, wait=10)
 
     def kept(self, rotations: Any) -> dict[str, bool]:
-        stage = self.stage
-        return {
-            "live": stage.is_live,
-            "at rest": rotations.status("crm").state == "ok",
-            "the mount's copy": stage.pushed["crm"].version == stage.published["version"],
-        }
+        return well(self.stage, rotations)
 
 
 @dataclass
@@ -161,12 +155,6 @@ def refused(ask):
     return False
 
 
-def run_out(stage, rotations, seconds=45):
-    for _ in range(seconds):
-        rotations.tick()
-        stage.clock.seconds += 1
-
-
 def calls(request):
     stage, rotations = prepared(request)
     request(stage).ask(rotations)
@@ -190,10 +178,7 @@ def survive(request, number, what):
             rotations = stage.sidecar()
         except REFUSED:
             pass
-        run_out(stage, rotations, 3)
-        if isinstance(strike, Late):
-            strike.land()
-        run_out(stage, rotations)
+        come_to_rest(stage, rotations, strike)
     run_out(stage, rotations)
     name = stage.accidents.names[number - 1]
     copies = name == "org: log_in" and what.startswith("twice")
